@@ -1,0 +1,164 @@
+/**
+ * The log as its users see it: topics made of partitions, tasks that claim and commit, readers that follow.
+ *
+ * Two implementations, one contract suite (test/contracts/broker.ts): `MemoryBroker` and `EmbeddedBroker`. Both are
+ * the pure function `apply(catalogue, entry)` around a place where entries are kept.
+ *
+ * Invariants that every implementation keeps:
+ * - A commit is atomic: positions, outputs and changelog appear together or not at all.
+ * - What a reader was shown is durable and never changes.
+ * - Offsets of a partition are contiguous from its log start to its end.
+ * - Of the members that claimed a task, only the newest can commit, and its epochs follow one another.
+ */
+
+/** One partition of one topic. */
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface TopicOptions {
+  /** How many partitions; fixed for the life of the topic. Default 1. */
+  readonly partitions?: number;
+  /**
+   * How far in the future a record's timestamp may lie when it is appended, in ms; a later one is refused, because a
+   * single such record would end event time. Default 7 days.
+   */
+  readonly futureTimestampsMaxMs?: number;
+}
+
+export interface PartitionDescription {
+  readonly partition: number;
+  /** The first offset that can be read. */
+  readonly start: number;
+  /** The offset that the next record gets. */
+  readonly end: number;
+  readonly bytes: number;
+}
+
+export interface TopicDescription {
+  readonly name: string;
+  readonly id: number;
+  /** Made by the engine for itself (a changelog); hidden from listings unless asked for. */
+  readonly internal: boolean;
+  readonly futureTimestampsMaxMs: number;
+  readonly partitions: readonly PartitionDescription[];
+}
+
+/**
+ * Record batches for one partition: Kafka's format v2, back to back, encoded with base offset 0 onwards. The broker
+ * sets the base offsets in place, which the batch's checksum does not cover; the bytes belong to it from then on.
+ */
+export interface Append extends TopicPartition {
+  readonly batches: Uint8Array;
+  readonly recordCount: number;
+  /** The largest timestamp among the records, in ms. */
+  readonly maxTimestamp: number;
+}
+
+/** Where an append went. */
+export interface Appended extends TopicPartition {
+  readonly baseOffset: number;
+  readonly recordCount: number;
+}
+
+/** Makes a repeated `append` harmless: the same sequence from the same id is answered, not written again. */
+export interface ProducerSequence {
+  readonly id: string;
+  /** Counts this producer's appends from 0, without gaps. */
+  readonly sequence: number;
+}
+
+/** The next offset to read from a partition. */
+export interface Position extends TopicPartition {
+  readonly offset: number;
+}
+
+export interface ClaimOptions {
+  /** Fence off a live holder instead of failing with `TASK_HELD`. Default false. */
+  readonly takeOver?: boolean;
+}
+
+/** What the newest member of a task needs to go on where the last one committed. */
+export interface Claim {
+  readonly task: string;
+  readonly incarnation: number;
+  /** The epoch of the last commit; the first one is 1, and the next commit must carry `epoch + 1`. */
+  readonly epoch: number;
+  /** Empty for a task that never committed. */
+  readonly positions: readonly Position[];
+  /** The clock reading of the last commit, ms since the epoch; 0 before the first. */
+  readonly clockMs: number;
+}
+
+export interface Commit {
+  readonly task: string;
+  readonly incarnation: number;
+  readonly epoch: number;
+  /** The one clock reading that this epoch used, recorded so that the run can be repeated exactly. */
+  readonly clockMs: number;
+  /** Only those that moved. */
+  readonly positions: readonly Position[];
+  /** Outputs and the task's changelog. */
+  readonly appends: readonly Append[];
+}
+
+/** Record batches as they lie in the log; `bytes` is not changed or used again while anything refers to it. */
+export interface Batches {
+  readonly bytes: Uint8Array;
+}
+
+export interface BrokerStatus {
+  /** Entries in the journal so far. */
+  readonly sequence: number;
+  readonly commits: number;
+  /** Bytes appended by this process since it opened. */
+  readonly bytesAppended: number;
+  /** The slowest stop of this process's committer since it opened, in ms, and what caused it. */
+  readonly worstStall: { readonly ms: number; readonly cause: string };
+}
+
+export interface Broker {
+  /** Names the directory; state files carry it, so that one from elsewhere is noticed. */
+  readonly id: string;
+
+  /** Fails with `TOPIC_EXISTS`, or `INVALID` for a name that Kafka would not take. */
+  createTopic(name: string, options?: TopicOptions & { readonly internal?: boolean }): Promise<void>;
+  /** Fails with `TOPIC_MISSING`. The records are gone at once, the bytes later. */
+  deleteTopic(name: string): Promise<void>;
+  /** Undefined where there is no such topic. As of the last entry that this process has seen. */
+  describeTopic(name: string): TopicDescription | undefined;
+  /** By name; internal ones are left out. */
+  listTopics(): TopicDescription[];
+
+  /** Resolves after the records are durable and visible. All appends of a call are one commit. */
+  append(appends: readonly Append[], producer?: ProducerSequence): Promise<readonly Appended[]>;
+
+  /** Becomes the task's newest member. Fails with `TASK_HELD` while another live member holds it. */
+  claim(task: string, options?: ClaimOptions): Promise<Claim>;
+  /** Fails with `FENCED` once another member has claimed the task. */
+  commit(commit: Commit): Promise<readonly Appended[]>;
+  /** Lets another member claim the task at once. */
+  release(claim: { readonly task: string; readonly incarnation: number }): Promise<void>;
+  /** Moves a partition's log start: what lies before it may be removed. `claim` guards a task's own changelog. */
+  deleteRecordsBefore(
+    position: Position,
+    claim?: { readonly task: string; readonly incarnation: number },
+  ): Promise<void>;
+
+  /** The next offset to be written, as of the last entry that this process has seen. `TOPIC_MISSING`. */
+  endOf(partition: TopicPartition): number;
+  startOf(partition: TopicPartition): number;
+  /** The offset of the first record with this timestamp or a later one; the end where there is none. */
+  offsetAtTimestamp(partition: TopicPartition, timestamp: number): number;
+  /**
+   * Whole batches from the one that holds `offset` (so a reader skips the records before it) up to about `bytesMax`,
+   * at least one; undefined at the end. Fails with `OFFSET_OUT_OF_RANGE` before the log's start.
+   */
+  read(partition: TopicPartition, offset: number, bytesMax: number): Batches | undefined;
+  /** Calls `onChange` after entries were applied, by this process or another, until closed. */
+  subscribe(onChange: () => void): { close(): void };
+
+  status(): BrokerStatus;
+  close(): Promise<void>;
+}

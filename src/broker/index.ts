@@ -1,0 +1,2 @@
+/** The door of the log. */
+export type * from './broker.ts';

@@ -1,0 +1,2 @@
+/** The door of the formats. */
+export type * from './codec.ts';

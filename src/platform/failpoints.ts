@@ -1,0 +1,33 @@
+/**
+ * The named steps at which tests crash the program.
+ *
+ * Every step after which the disk holds something new has a name here; the crash tests walk over the whole list, so
+ * that a new step is crashed at from the day it has a name.
+ */
+export const failpoints = [
+  'directory.created',
+  'commit.locked',
+  'commit.written',
+  'commit.synced',
+  'commit.marked',
+  'commit.applied',
+  'claim.written',
+  'claim.synced',
+  'segment.created',
+  'segment.written',
+  'segment.synced',
+  'roll.prepared',
+  'roll.written',
+  'roll.synced',
+  'sort.written',
+  'sort.synced',
+  'sort.committed',
+  'sort.removed',
+  'catalogue.begun',
+  'catalogue.committed',
+  'fold.begun',
+  'fold.committed',
+  'fold.recorded',
+] as const;
+
+export type Failpoint = (typeof failpoints)[number];

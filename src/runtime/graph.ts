@@ -1,0 +1,187 @@
+/**
+ * The operator graph: plain readonly data between what users write (src/dsl) and what runs (the compiler and tasks).
+ *
+ * Nodes stand in topological order, and a node's id is its index. Functions of the user are the only values in it
+ * that are not data. `describe(graph)` prints it in a stable text form.
+ */
+import type { Codec } from '../formats/index.ts';
+
+/** A topic as a job names it. */
+export interface TopicSpec<Key = unknown, Value = unknown> {
+  readonly name: string;
+  readonly key: Codec<Key>;
+  readonly value: Codec<Value>;
+  /** For topics that the job makes: how many partitions. Default: as many as its first source. */
+  readonly partitions: number | undefined;
+}
+
+/** Where a job begins to read a topic for which it has committed no position yet. */
+export type StartPosition = 'earliest' | 'latest' | { readonly timestamp: number };
+
+/** An output of another node. Windows have a second one, for late records. */
+export interface Edge {
+  readonly node: number;
+  readonly port: 'out' | 'late';
+}
+
+interface NodeBase {
+  readonly id: number;
+  readonly input: Edge;
+  /** Given by the user, for errors and identity; undefined where there is none. */
+  readonly name: string | undefined;
+}
+
+export interface SourceNode {
+  readonly kind: 'source';
+  readonly id: number;
+  readonly name: string | undefined;
+  readonly topic: TopicSpec;
+  /** Event time of a value in ms; undefined: the record's own timestamp. */
+  readonly eventTime: ((value: unknown) => number) | undefined;
+  readonly outOfOrdernessMs: number;
+  /** A caught-up partition that stays silent this long no longer holds the watermark back. */
+  readonly idleAfterMs: number;
+  /** When all are silent this long, the watermark goes on with the clock. Infinity turns it off. */
+  readonly quietAfterMs: number;
+  readonly start: StartPosition;
+}
+
+export interface MapNode extends NodeBase {
+  readonly kind: 'map';
+  readonly map: (value: unknown) => unknown;
+}
+
+export interface FilterNode extends NodeBase {
+  readonly kind: 'filter';
+  readonly keep: (value: unknown) => boolean;
+}
+
+export interface FlatMapNode extends NodeBase {
+  readonly kind: 'flatMap';
+  readonly expand: (value: unknown) => Iterable<unknown>;
+}
+
+export interface KeyByNode extends NodeBase {
+  readonly kind: 'keyBy';
+  readonly key: (value: unknown) => unknown;
+  readonly codec: Codec<unknown>;
+}
+
+/** The general keyed step; running aggregates and reduce are lowered to it. */
+export interface ProcessNode extends NodeBase {
+  readonly kind: 'process';
+  /** What users called it: `process`, `aggregate`, `reduce`. Part of the derived identity. */
+  readonly label: string;
+  readonly definition: ProcessDefinition;
+}
+
+export interface WindowNode extends NodeBase {
+  readonly kind: 'window';
+  readonly assigner: TumblingWindows;
+  readonly aggregate: Aggregation;
+  /** Makes the emitted value out of the aggregate's result. */
+  readonly result: (result: unknown, window: WindowBounds) => unknown;
+}
+
+export interface SinkNode extends NodeBase {
+  readonly kind: 'sink';
+  readonly topic: TopicSpec;
+  /** Key of the written record; undefined: the stream's key. */
+  readonly key: ((value: unknown) => unknown) | undefined;
+}
+
+export type GraphNode =
+  | SourceNode
+  | MapNode
+  | FilterNode
+  | FlatMapNode
+  | KeyByNode
+  | ProcessNode
+  | WindowNode
+  | SinkNode;
+
+export interface Graph {
+  readonly job: string;
+  readonly nodes: readonly GraphNode[];
+}
+
+/** Windows of one size that follow one another; `[start, start + size)`, aligned to the epoch plus `offset`. */
+export interface TumblingWindows {
+  readonly kind: 'tumbling';
+  readonly sizeMs: number;
+  readonly offsetMs: number;
+}
+
+export interface WindowBounds {
+  /** First millisecond. */
+  readonly start: number;
+  /** The millisecond after the last. */
+  readonly end: number;
+}
+
+/**
+ * An incremental aggregate. Accumulators are plain JSON values, are never changed in place, and are merged for windows
+ * that merge and for two-phase aggregation.
+ */
+export interface Aggregation<Value = unknown, Accumulator = unknown, Result = unknown> {
+  /** Part of the state's shape: `count`, `mean`, `{flights: count, ...}`. */
+  readonly name: string;
+  create(): Accumulator;
+  add(accumulator: Accumulator, value: Value, timestamp: number): Accumulator;
+  merge(left: Accumulator, right: Accumulator): Accumulator;
+  result(accumulator: Accumulator): Result;
+  readonly codec: Codec<Accumulator>;
+}
+
+/** Declares one piece of keyed state of a process step. */
+export interface StateSpec<Value = unknown> {
+  readonly kind: 'value';
+  readonly codec: Codec<Value>;
+}
+
+/** What a process step does; shared by all keys, so it must keep nothing itself. */
+export interface ProcessDefinition {
+  readonly state: Readonly<Record<string, StateSpec>>;
+  /** Returns what it emits. */
+  readonly onRecord: (
+    value: unknown,
+    context: ProcessContext,
+  ) => Iterable<unknown> | undefined;
+  /** Called when a timer is due; returns what it emits. */
+  readonly onTimer:
+    | ((timer: Timer, context: ProcessContext) => Iterable<unknown> | undefined)
+    | undefined;
+}
+
+export interface Timer {
+  readonly kind: 'event' | 'processing';
+  readonly time: number;
+}
+
+/** One value of the current key. */
+export interface ValueState<Value> {
+  get(): Value | undefined;
+  set(value: Value): void;
+  /** Sets what `change` makes of the current value. */
+  update(change: (current: Value | undefined) => Value): void;
+  clear(): void;
+}
+
+/** Timers of the current key; setting one twice is setting it once. */
+export interface TimerService {
+  set(time: number): void;
+  delete(time: number): void;
+}
+
+/** What a process step sees while it handles one record or timer; not valid afterwards. */
+export interface ProcessContext<Key = unknown> {
+  readonly key: Key;
+  /** Event time of the record, or the time of the timer, in ms. */
+  readonly timestamp: number;
+  /** No record at or before this time is expected any more. */
+  readonly watermark: number;
+  /** The epoch's clock reading, ms since the epoch: the same in a replay of this run. */
+  readonly now: number;
+  readonly state: Readonly<Record<string, ValueState<unknown>>>;
+  readonly timers: { readonly event: TimerService; readonly processing: TimerService };
+}

@@ -1,0 +1,44 @@
+/**
+ * The contract between a task and the operators it runs.
+ *
+ * An operator receives records one at a time and passes on what it makes of them. It is synchronous, and does I/O
+ * nowhere: its state is in the stores it declared, and comes back with them. It never looks at a clock.
+ *
+ * What is due (windows, timers) is handled one entry at a time, between records, when the watermark or the clock has
+ * moved, upstream operators first. A checkpoint may come between any two entries: whatever an operator needs to go on
+ * must be in its stores.
+ */
+import type { StateKey } from '../state/index.ts';
+
+/** The current key: as the user knows it, and as stores do. */
+export interface Key {
+  readonly value: unknown;
+  readonly state: StateKey;
+}
+
+/** Takes records: an operator, or the end of a chain. */
+export interface Receiver {
+  /** `timestamp` is the event time in ms. `key` is null before the first keyBy of a stream without key. */
+  receive(value: unknown, timestamp: number, key: Key | null): void;
+}
+
+/** The time that operators see. */
+export interface TaskTime {
+  /** No record at or before this time is expected any more. -Infinity before the first record. */
+  readonly watermark: number;
+  /** The epoch's clock reading, in ms since the epoch. */
+  readonly now: number;
+}
+
+/** An operator with something that becomes due. */
+export interface TimedOperator {
+  /** The earliest event time at which something is due; Infinity where there is nothing. Asked for each record. */
+  nextEventTime(): number;
+  /** The earliest processing time at which something is due. */
+  nextProcessingTime(): number;
+  /** The latest event time at which anything is waiting: a quiet stream's watermark goes no further. */
+  lastEventTime(): number;
+  /** Handles the first due entry; called only while `next…Time()` is not after the watermark or clock. */
+  fireEvent(): void;
+  fireProcessing(): void;
+}

@@ -1,0 +1,2 @@
+/** The door of the state. */
+export type * from './stores.ts';
