@@ -116,6 +116,8 @@ export interface BrokerStatus {
   readonly bytesAppended: number;
   /** The slowest stop of this process's committer since it opened, in ms, and what caused it. */
   readonly worstStall: { readonly ms: number; readonly cause: string };
+  /** Why sorting or saving the catalogue failed last; it is tried again. */
+  readonly housekeepingError?: string;
 }
 
 export interface Broker {
@@ -123,7 +125,10 @@ export interface Broker {
   readonly id: string;
 
   /** Fails with `TOPIC_EXISTS`, or `INVALID` for a name that Kafka would not take. */
-  createTopic(name: string, options?: TopicOptions & { readonly internal?: boolean }): Promise<void>;
+  createTopic(
+    name: string,
+    options?: TopicOptions & { readonly internal?: boolean },
+  ): Promise<void>;
   /** Fails with `TOPIC_MISSING`. The records are gone at once, the bytes later. */
   deleteTopic(name: string): Promise<void>;
   /** Undefined where there is no such topic. As of the last entry that this process has seen. */

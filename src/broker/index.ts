@@ -1,2 +1,10 @@
 /** The door of the log. */
 export type * from './broker.ts';
+export {
+  type Durability,
+  type EmbeddedBrokerOptions,
+  openBroker,
+} from './embedded-broker.ts';
+export { MemoryBroker, type MemoryBrokerOptions } from './memory-broker.ts';
+export { type Header, RecordBatchBuilder } from './record-batch-builder.ts';
+export { RecordCursor } from './record-cursor.ts';

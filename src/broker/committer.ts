@@ -1,0 +1,237 @@
+/**
+ * The committer: gathers what the members of this process hand in, and makes it one entry at a time.
+ *
+ *   submit --> queue --> [ begin: lock, apply others' entries
+ *                          check each request against the catalogue
+ *                          write one entry, fdatasync, apply
+ *                          end: unlock ] --> answer the members, wake the readers
+ *
+ * Nothing between begin and end awaits or runs user code. A member that is fenced or invalid is left out and told; the
+ * others go on. One entry per fdatasync: recovery depends on it (docs/architecture.md, "The end of the journal").
+ */
+import { type Clock, isMillraceError, MillraceError } from '../platform/index.ts';
+import type { Appended } from './broker.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { EntryStore, PlannedOperation } from './entry-store.ts';
+import { Overlay, type SharedRequest } from './requests.ts';
+
+/** A request that gets an entry of its own; `plan` may refuse by throwing, or have nothing to write. */
+export interface AloneRequest {
+  readonly kind: 'alone';
+  plan(catalogue: Catalogue): {
+    readonly operations: readonly PlannedOperation[];
+    readonly answer: unknown;
+  };
+}
+
+type Request = SharedRequest | AloneRequest;
+
+interface Waiting {
+  readonly request: Request;
+  readonly since: number;
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+}
+
+interface Planned {
+  readonly waiting: Waiting;
+  readonly answer: unknown;
+}
+
+interface Group {
+  readonly operations: PlannedOperation[];
+  readonly planned: Planned[];
+}
+
+export interface CommitterOptions {
+  /** Bytes of appends gathered into one entry. */
+  readonly entryBytesMax: number;
+  /** How long a request waits for another process to give up the lock, in ms. */
+  readonly lockTimeoutMs: number;
+}
+
+/** How often the lock is asked for again while another process has it, in ms. */
+const lockPollMs = 1;
+
+export class Committer {
+  readonly #store: EntryStore;
+  readonly #clock: Clock;
+  readonly #options: CommitterOptions;
+  readonly #onApplied: () => void;
+  #queue: Waiting[] = [];
+  #scheduled = false;
+  #closed = false;
+  /** After a failure that leaves the journal in doubt: every later request is refused with it. */
+  #failure: MillraceError | undefined;
+
+  constructor(store: EntryStore, clock: Clock, options: CommitterOptions, onApplied: () => void) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#options = options;
+    this.#onApplied = onApplied;
+  }
+
+  submitShared(request: SharedRequest): Promise<readonly Appended[]> {
+    return this.#submit(request) as Promise<readonly Appended[]>; // what Overlay.plan answers
+  }
+
+  submitAlone<Answer>(
+    plan: (catalogue: Catalogue) => {
+      readonly operations: readonly PlannedOperation[];
+      readonly answer: Answer;
+    },
+  ): Promise<Answer> {
+    return this.#submit({ kind: 'alone', plan }) as Promise<Answer>; // what `plan` answers
+  }
+
+  /** Refuses what comes from now on; what was handed in is finished. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const last = this.#queue.at(-1);
+    if (last === undefined) return;
+    await new Promise<void>((resolve) => {
+      const { resolve: answer, reject } = last;
+      last.resolve = (value) => {
+        answer(value);
+        resolve();
+      };
+      last.reject = (error) => {
+        reject(error);
+        resolve();
+      };
+    });
+  }
+
+  #submit(request: Request): Promise<unknown> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ request, since: this.#clock.monotonicMs(), resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#clock.soon(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    if (this.#queue.length === 0) return;
+    let began: boolean;
+    try {
+      began = this.#store.begin();
+    } catch (error) {
+      this.#failAll(error);
+      return;
+    }
+    if (began) this.#commitOne();
+    else this.#waitForLock();
+    if (this.#queue.length > 0) this.#schedule();
+  }
+
+  #commitOne(): void {
+    const group = this.#gather();
+    try {
+      if (group.operations.length > 0) this.#store.write(group.operations);
+    } catch (error) {
+      for (const { waiting } of group.planned) waiting.reject(error);
+      if (!isMillraceError(error) || !error.retryable) this.#failAll(error);
+      return;
+    } finally {
+      this.#store.end();
+    }
+    for (const { waiting, answer } of group.planned) waiting.resolve(answer);
+    this.#onApplied();
+  }
+
+  /** Takes from the queue what fits into one entry, and refuses what is invalid. */
+  #gather(): Group {
+    const group: Group = { operations: [], planned: [] };
+    const overlay = new Overlay(this.#store.catalogue, this.#clock);
+    let bytes = 0;
+    let taken = 0;
+    for (const waiting of this.#queue) {
+      const { request } = waiting;
+      if (request.kind === 'alone') {
+        if (taken > 0) break;
+        this.#planInto(group, waiting, () => request.plan(this.#store.catalogue));
+        taken++;
+        break;
+      }
+      const size = sizeOf(request);
+      if (taken > 0 && (bytes + size > this.#options.entryBytesMax || overlay.mustWait(request)))
+        break;
+      this.#planInto(group, waiting, () => {
+        const plan = overlay.plan(request);
+        return { operations: [...plan.before, ...plan.appends], answer: plan.answer };
+      });
+      bytes += size;
+      taken++;
+    }
+    this.#queue = this.#queue.slice(taken);
+    return group;
+  }
+
+  #planInto(
+    group: Group,
+    waiting: Waiting,
+    plan: () => { readonly operations: readonly PlannedOperation[]; readonly answer: unknown },
+  ): void {
+    try {
+      const { operations, answer } = plan();
+      for (const operation of operations) group.operations.push(operation);
+      group.planned.push({ waiting, answer });
+    } catch (error) {
+      waiting.reject(error);
+    }
+  }
+
+  #waitForLock(): void {
+    const oldest = this.#queue[0];
+    const waitedMs = oldest === undefined ? 0 : this.#clock.monotonicMs() - oldest.since;
+    if (waitedMs > this.#options.lockTimeoutMs) {
+      this.#queue.shift()?.reject(lockTimeoutError(waitedMs));
+    }
+    this.#scheduled = true;
+    this.#clock.after(lockPollMs, () => this.#flush());
+  }
+
+  #failAll(error: unknown): void {
+    this.#failure = asFailure(error);
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const waiting of queue) waiting.reject(this.#failure);
+  }
+}
+
+function sizeOf(request: SharedRequest): number {
+  const appends = request.kind === 'commit' ? request.commit.appends : request.appends;
+  let bytes = 0;
+  for (const append of appends) bytes += append.batches.length;
+  return bytes;
+}
+
+function asFailure(error: unknown): MillraceError {
+  if (isMillraceError(error) && error.code !== 'OUTCOME_UNKNOWN') return error;
+  return new MillraceError(
+    'IO',
+    'The journal failed and must not be believed by this process any more: close the broker and open it again.',
+    { cause: error },
+  );
+}
+
+function lockTimeoutError(waitedMs: number): MillraceError {
+  return new MillraceError(
+    'LOCK_TIMEOUT',
+    `Another process has kept the journal's lock for ${Math.round(waitedMs)} ms; is it stopped? ` +
+      'Nothing was written. Let it go on (SIGCONT) or end it, then try again.',
+    { retryable: true },
+  );
+}
+
+export function closedError(): MillraceError {
+  return new MillraceError('CLOSED', 'The broker is closed.');
+}

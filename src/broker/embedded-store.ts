@@ -1,0 +1,267 @@
+/**
+ * Entries in the journal of a directory: the journal, the catalogue that follows it, segments for large appends, and
+ * what was just written, in memory.
+ */
+import {
+  isMillraceError,
+  MillraceError,
+  type Platform,
+  type ProcessLock,
+} from '../platform/index.ts';
+import { apply, type Catalogue, type TopicState } from './catalogue.ts';
+import type { StoredCatalogue } from './catalogue-store.ts';
+import type { PlacedOperation } from './entry-codec.ts';
+import type { EntryStore, PlannedOperation } from './entry-store.ts';
+import { kindOf, numberOf } from './file-ref.ts';
+import { Journal, type JournalOptions, type JournalTail } from './journal.ts';
+import { journalPath } from './journal-file.ts';
+import { LargeAppends } from './large-appends.ts';
+import { OpenFiles } from './open-files.ts';
+import type { Entry } from './operation.ts';
+import type { Range } from './ranges.ts';
+import { RecentBatches } from './recent-batches.ts';
+import { assignOffsets } from './record-batch.ts';
+import type { PlannedAppend } from './requests.ts';
+import { segmentPath } from './segment.ts';
+
+export interface EmbeddedStoreOptions extends JournalOptions {
+  readonly lock: ProcessLock;
+  /** Appends of this many bytes and more to a partition go straight to a segment. */
+  readonly largeBytes: number;
+  readonly recentBytesMax: number;
+  /** How often the journal is looked at where the file watch stayed silent, in ms. */
+  readonly pollMs: number;
+  load(): StoredCatalogue;
+}
+
+/** The share of a journal file that the batches of one entry may take; the rest is for its other fields. */
+const entryShare = 0.75;
+
+export class EmbeddedStore implements EntryStore {
+  readonly #options: EmbeddedStoreOptions;
+  readonly #platform: Platform;
+  readonly #recent: RecentBatches;
+  readonly #files: OpenFiles;
+  readonly #large: LargeAppends;
+  #catalogue: Catalogue;
+  #journal: Journal;
+  #lastOwnSequence = 0;
+  #sealed = false;
+
+  constructor(options: EmbeddedStoreOptions) {
+    this.#options = options;
+    this.#platform = options.platform;
+    this.#recent = new RecentBatches(options.recentBytesMax);
+    this.#files = new OpenFiles(options.platform.files);
+    this.#large = new LargeAppends(options.platform, options.directory, options.durable);
+    const { catalogue, tail } = options.load();
+    this.#catalogue = catalogue;
+    this.#journal = new Journal(options, tail);
+  }
+
+  get catalogue(): Catalogue {
+    return this.#catalogue;
+  }
+
+  get tail(): JournalTail {
+    return this.#journal.tail;
+  }
+
+  get journal(): Journal {
+    return this.#journal;
+  }
+
+  /** Whether the last entry of the journal is one of this process. */
+  get wroteLast(): boolean {
+    return this.#lastOwnSequence === this.#catalogue.applied && this.#lastOwnSequence > 0;
+  }
+
+  /** Whether the last entry is a seal. */
+  get sealed(): boolean {
+    return this.#sealed;
+  }
+
+  begin(): boolean {
+    if (!this.#options.lock.tryAcquire()) return false;
+    try {
+      this.#platform.failpoint('commit.locked');
+      this.#followWith('locked');
+      return true;
+    } catch (error) {
+      this.#options.lock.release();
+      throw error;
+    }
+  }
+
+  write(planned: readonly PlannedOperation[]): void {
+    for (const operation of planned) {
+      if ('batches' in operation) assignOffsets(operation.batches, operation.operation.baseOffset);
+    }
+    let operations: readonly PlacedOperation[];
+    try {
+      operations = this.#placeLarge(planned);
+      this.#large.sync();
+    } catch (error) {
+      this.#large.abandoned();
+      throw error;
+    }
+    const entries = this.#append(operations);
+    this.#large.committed();
+    for (const entry of entries) apply(this.#catalogue, entry);
+    this.#remember(planned, entries.at(-1));
+    this.#lastOwnSequence = this.#catalogue.applied;
+    this.#sealed = operations.length === 1 && isSeal(operations[0]);
+    this.#platform.failpoint('commit.applied');
+  }
+
+  end(): void {
+    this.#options.lock.release();
+  }
+
+  follow(): boolean {
+    return this.#followWith('marked');
+  }
+
+  /** As `follow`, but makes durable what a process that died may not have. */
+  followAndSync(): boolean {
+    return this.#followWith('sync');
+  }
+
+  watch(onChange: () => void): { close(): void } {
+    const { directory, pollMs } = this.#options;
+    const { files, clock } = this.#platform;
+    const watch = files.watch(`${directory}/journal/mark`, onChange);
+    const poll = () => {
+      onChange();
+      timer = clock.after(pollMs, poll);
+    };
+    let timer = clock.after(pollMs, poll);
+    return {
+      close: () => {
+        watch.close();
+        timer.cancel();
+      },
+    };
+  }
+
+  read(
+    topic: TopicState,
+    partition: number,
+    range: Range,
+    skip: number,
+    lengthMax: number,
+  ): Uint8Array {
+    const length = Math.min(lengthMax, range.length - skip);
+    const recent = this.#recent.get(range.file, range.position);
+    if (recent !== undefined && kindOf(range.file) === 'journal')
+      return recent.subarray(skip, skip + length);
+    const path = this.#pathOf(topic, partition, range);
+    if (!this.#platform.files.exists(path)) {
+      throw new MillraceError(
+        'FILE_MISMATCH',
+        `${path} is missing; it holds records of ${topic.name}/${partition} from offset ${range.base}. ` +
+          'Put it back, or restore the whole directory from a backup.',
+      );
+    }
+    const bytes = Buffer.allocUnsafeSlow(length);
+    const got = this.#files.get(path).read(bytes, 0, length, range.position + skip);
+    if (got === length) return bytes;
+    throw new MillraceError(
+      'DAMAGED',
+      `${path} ends at byte ${range.position + skip + got}, but records of ${topic.name}/${partition} ` +
+        `reach to byte ${range.position + range.length}. Restore the directory from a backup.`,
+    );
+  }
+
+  /** The segments that ranges name, with the sizes they must have. */
+  segmentPaths(): Map<string, number> {
+    const sizes = new Map<string, number>();
+    for (const topic of this.#catalogue.topics.values()) {
+      for (const [partition, state] of topic.partitions.entries()) {
+        for (let i = 0; i < state.ranges.count; i++) {
+          const range = state.ranges.at(i);
+          if (kindOf(range.file) === 'journal') continue;
+          const path = this.#pathOf(topic, partition, range);
+          sizes.set(path, Math.max(sizes.get(path) ?? 0, range.position + range.length));
+        }
+      }
+    }
+    return sizes;
+  }
+
+  close(): void {
+    this.#files.close();
+    this.#large.close();
+    this.#journal.close();
+    this.#options.mark.close();
+    this.#options.lock.close();
+  }
+
+  /** Of large appends whose entry was not written, nothing is kept. */
+  #append(operations: readonly PlacedOperation[]): readonly Entry[] {
+    try {
+      return this.#journal.append(operations);
+    } catch (error) {
+      this.#large.abandoned();
+      throw error;
+    }
+  }
+
+  /** Writes large appends to segments; also the largest of an entry that would not fit into a journal file. */
+  #placeLarge(planned: readonly PlannedOperation[]): PlacedOperation[] {
+    const appends = planned.filter((operation) => 'batches' in operation);
+    let bytes = 0;
+    for (const { batches } of appends) bytes += batches.length;
+    const large = new Set<PlannedAppend>();
+    for (const append of appends.sort((a, b) => b.batches.length - a.batches.length)) {
+      const fits = bytes <= this.#journal.entryBytesMax * entryShare;
+      if (append.batches.length < this.#options.largeBytes && fits) break;
+      large.add(append);
+      bytes -= append.batches.length;
+    }
+    return planned.map((operation) => {
+      if (!('batches' in operation) || !large.has(operation)) return operation;
+      return this.#large.write(this.#catalogue, operation);
+    });
+  }
+
+  #remember(planned: readonly PlannedOperation[], entry: Entry | undefined): void {
+    for (const [i, operation] of (entry?.operations ?? []).entries()) {
+      const append = planned[i];
+      if (operation.kind !== 'append' || append === undefined || !('batches' in append)) continue;
+      if (operation.place !== undefined) this.#recent.add(operation.place, append.batches);
+    }
+  }
+
+  #followWith(how: 'locked' | 'marked' | 'sync'): boolean {
+    try {
+      return this.#journal.follow(how, (entry) => apply(this.#catalogue, entry));
+    } catch (error) {
+      if (!isMillraceError(error, 'FILE_MISMATCH') || !this.#reload()) throw error;
+      this.#followWith(how);
+      return true;
+    }
+  }
+
+  /** A journal file that this process still needed was sorted and is gone: goes on from the stored catalogue. */
+  #reload(): boolean {
+    const { catalogue, tail } = this.#options.load();
+    if (catalogue.applied <= this.#catalogue.applied) return false;
+    const journal = new Journal(this.#options, tail);
+    this.#journal.close();
+    this.#catalogue = catalogue;
+    this.#journal = journal;
+    return true;
+  }
+
+  #pathOf(topic: TopicState, partition: number, range: Range): string {
+    const { directory } = this.#options;
+    if (kindOf(range.file) === 'journal') return journalPath(directory, numberOf(range.file));
+    const place = { topic: topic.id, topicName: topic.name, partition };
+    return segmentPath(directory, place, range.file);
+  }
+}
+
+function isSeal(operation: PlacedOperation | undefined): boolean {
+  return operation !== undefined && 'kind' in operation && operation.kind === 'seal';
+}

@@ -1,0 +1,214 @@
+/**
+ * Housekeeping: sorts closed journal files into segments, saves the catalogue, removes what nobody needs, and makes the
+ * next journal file ready. One process at a time does it, under a lock of its own; the heavy parts run in the background.
+ *
+ *   journal file closed -> sort into segments (synced) -> entry "sorted" -> save the catalogue -> remove the file
+ *
+ * The file goes only after the catalogue that does not need it is durable. A crash between two steps repeats or skips
+ * work, and loses nothing: segments without an entry are replaced, a sorted file that is still there is removed later.
+ */
+import type { Background, Platform, ProcessLock } from '../platform/index.ts';
+import type { Catalogue } from './catalogue.ts';
+import { forgetSaved, snapshotCatalogue } from './catalogue-store.ts';
+import type { Committer } from './committer.ts';
+import type { EmbeddedStore } from './embedded-store.ts';
+import { fileRef } from './file-ref.ts';
+import { journalPath } from './journal-file.ts';
+import type { SortedPartition } from './operation.ts';
+import type { SortArgument, SortInput } from './sorter.ts';
+
+export interface HousekeeperOptions {
+  readonly platform: Platform;
+  readonly directory: string;
+  readonly directoryId: string;
+  readonly durable: boolean;
+  readonly journalFileBytes: number;
+  readonly instance: string;
+  readonly lock: ProcessLock;
+  readonly store: EmbeddedStore;
+  readonly committer: Committer;
+  /** Told of a failure: the files stay as they are, and the next run tries again. */
+  onError(error: unknown): void;
+}
+
+export class Housekeeper {
+  readonly #options: HousekeeperOptions;
+  readonly #background: Background;
+  #running: Promise<void> | undefined;
+  #preparing: Promise<void> | undefined;
+  #failedAt = 0;
+
+  constructor(options: HousekeeperOptions) {
+    this.#options = options;
+    this.#background = options.platform.background;
+  }
+
+  /** Starts what there is to do, if it is not under way. Called after entries were applied; cheap. */
+  wake(): void {
+    const { store } = this.#options;
+    if (store.catalogue.unsorted.length > 1 && this.#running === undefined && this.#mayTry()) {
+      this.#running = this.#guard(() => this.#sortAll()).finally(() => {
+        this.#running = undefined;
+      });
+    }
+    if (store.journal.wantsNext && this.#preparing === undefined && !store.journal.hasNext()) {
+      this.#preparing = this.#guard(() => this.#prepareNext()).finally(() => {
+        this.#preparing = undefined;
+      });
+    }
+  }
+
+  /** Waits for what is under way. */
+  async settle(): Promise<void> {
+    await this.#running;
+    await this.#preparing;
+  }
+
+  /** Saves the catalogue as it is now, unless another process is housekeeping. */
+  async save(): Promise<boolean> {
+    const { lock } = this.#options;
+    if (!lock.tryAcquire()) return false;
+    try {
+      await this.#saveCatalogue();
+      return true;
+    } finally {
+      lock.release();
+    }
+  }
+
+  #mayTry(): boolean {
+    return this.#options.platform.clock.monotonicMs() >= this.#failedAt;
+  }
+
+  async #guard(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#failedAt = this.#options.platform.clock.monotonicMs() + 1000; // not at once again
+      this.#options.onError(error);
+    }
+  }
+
+  async #sortAll(): Promise<void> {
+    const { lock, store } = this.#options;
+    if (!lock.tryAcquire()) return;
+    try {
+      for (;;) {
+        const [oldest] = store.catalogue.unsorted;
+        if (oldest === undefined || store.catalogue.unsorted.length < 2) break;
+        await this.#sort(oldest);
+      }
+      await this.#saveCatalogue();
+      this.#removeFiles();
+    } finally {
+      lock.release();
+    }
+  }
+
+  async #sort(journal: number): Promise<void> {
+    const { platform, directory, durable, store, committer } = this.#options;
+    const argument: SortArgument = {
+      directory,
+      journal,
+      durable,
+      partitions: sortInputs(store.catalogue, journal),
+    };
+    const partitions = await this.#background.run<SortedPartition[]>({
+      url: moduleUrl('sorter'),
+      name: 'sortJournalFile',
+      argument,
+    });
+    await committer.submitAlone((catalogue) => ({
+      operations: catalogue.unsorted.includes(journal)
+        ? [{ kind: 'sorted' as const, journal, partitions }]
+        : [],
+      answer: undefined,
+    }));
+    platform.failpoint('sort.committed');
+  }
+
+  async #saveCatalogue(): Promise<void> {
+    const { store, directory, directoryId, durable } = this.#options;
+    const { catalogue, tail } = store;
+    const path = `${directory}/catalogue.db`;
+    const argument = snapshotCatalogue({ catalogue, tail }, directoryId, path, durable);
+    try {
+      await this.#background.run({
+        url: moduleUrl('catalogue-store'),
+        name: 'saveCatalogue',
+        argument,
+      });
+    } catch (error) {
+      forgetSaved(catalogue);
+      throw error;
+    }
+  }
+
+  /** Journal files that are sorted, and segments that no range names. The saved catalogue needs neither. */
+  #removeFiles(): void {
+    const { platform, directory, store } = this.#options;
+    const first = store.catalogue.unsorted[0] ?? 1;
+    for (const name of platform.files.list(`${directory}/journal`)) {
+      const number = Number(/^(\d+)\.journal$/.exec(name)?.[1] ?? Number.POSITIVE_INFINITY);
+      if (number < first) platform.files.remove(journalPath(directory, number));
+    }
+    platform.failpoint('sort.removed');
+    removeUnnamedSegments(this.#options);
+  }
+
+  async #prepareNext(): Promise<void> {
+    const { platform, directory, directoryId, journalFileBytes, store, instance, committer } =
+      this.#options;
+    const path = `${directory}/journal/${instance}.new`;
+    const fileId = platform.randomBytes(8);
+    const header = { directoryId, number: store.tail.journal + 1, fileId };
+    await this.#background.run({
+      url: moduleUrl('journal-file'),
+      name: 'prepareJournalFile',
+      argument: { path, header, size: journalFileBytes },
+    });
+    await committer.submitAlone(() => {
+      store.journal.adoptNext(path);
+      return { operations: [], answer: undefined };
+    });
+  }
+}
+
+/** What of a journal file still counts: ranges of partitions that exist, behind their log start. */
+function sortInputs(catalogue: Catalogue, journal: number): SortInput[] {
+  const file = fileRef('journal', journal);
+  const inputs: SortInput[] = [];
+  for (const topic of catalogue.topics.values()) {
+    for (const [partition, state] of topic.partitions.entries()) {
+      const ranges = state.ranges.inFile(file);
+      if (ranges.count === 0) continue;
+      const packed = ranges.pack(0, ranges.count);
+      inputs.push({ topic: topic.id, topicName: topic.name, partition, ranges: packed });
+    }
+  }
+  return inputs;
+}
+
+/** A segment that is being written is not named yet, but only under the journal's lock: so look again with it. */
+function removeUnnamedSegments({ platform, directory, store }: HousekeeperOptions): void {
+  const named = store.segmentPaths();
+  const unnamed = listSegments(platform, directory).filter((path) => !named.has(path));
+  if (unnamed.length === 0 || !store.begin()) return;
+  try {
+    const namedNow = store.segmentPaths();
+    for (const path of unnamed) if (!namedNow.has(path)) platform.files.remove(path);
+  } finally {
+    store.end();
+  }
+}
+
+function listSegments({ files }: Platform, directory: string): string[] {
+  const below = (path: string) => files.list(path).map((name) => `${path}/${name}`);
+  return below(`${directory}/topics`).flatMap(below).flatMap(below);
+}
+
+/** Modules run in the background by their file, which is .ts in the sources and .js in the package. */
+function moduleUrl(name: string): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`./${name}.${extension}`, import.meta.url).href;
+}

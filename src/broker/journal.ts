@@ -1,0 +1,416 @@
+/**
+ * The journal: every entry of a directory in one total order, in files that follow one another.
+ *
+ *   file 7                                   file 8
+ *   +--------+-----+-----+------+---------+   +--------+-----+-----+- - - - - - -
+ *   | header | 811 | 812 | 813  | 814 roll|   | header | 815 | 816 | zeros
+ *   +--------+-----+-----+------+---------+   +--------+-----+-----+- - - - - - -
+ *                                                              ^ the tail: where the next entry goes
+ *
+ * Invariants:
+ * - One entry per fdatasync, and the next one is written only after it. So an invalid entry with a valid one behind it
+ *   was acknowledged and is damaged; an invalid entry with nothing behind it is torn and was never acknowledged.
+ * - Who appends holds the lock, and has applied and synced everything before. Behind the tail there are only zeros then.
+ * - An entry is accepted only directly behind the entry it was written behind (sequence and checksum chain).
+ * - What was not known to be durable is synced before anyone sees it.
+ *
+ * A failed sync ends this object: pages may be clean and lost (Rebello et al., "Can Applications Recover from fsync
+ * Failures?", ATC 2020), so nothing that this process has read or written can be believed. Open again from disk.
+ */
+import { assert, MillraceError, type Platform } from '../platform/index.ts';
+import { ByteWriter } from './bytes.ts';
+import {
+  decodeOperations,
+  type EntryHeader,
+  encodeEntry,
+  entryHeaderBytes,
+  entryLengthAt,
+  type PlacedOperation,
+  readEntryHeader,
+} from './entry-codec.ts';
+import {
+  type JournalFile,
+  journalHeaderBytes,
+  journalPath,
+  openJournalFile,
+  readHeader,
+  writeJournalFile,
+} from './journal-file.ts';
+import { findValidEntry, lastNonZero } from './journal-scan.ts';
+import type { Mark } from './mark.ts';
+import type { Entry, Operation } from './operation.ts';
+
+/** Where the next entry goes, and what it must follow. */
+export interface JournalTail {
+  readonly journal: number;
+  readonly position: number;
+  readonly sequence: number;
+  readonly checksum: number;
+}
+
+export const firstTail: JournalTail = {
+  journal: 1,
+  position: journalHeaderBytes,
+  sequence: 0,
+  checksum: 0,
+};
+
+export interface JournalOptions {
+  readonly platform: Platform;
+  readonly directory: string;
+  readonly directoryId: string;
+  /** Size of a journal file, header included. */
+  readonly fileBytes: number;
+  readonly durable: boolean;
+  readonly mark: Mark;
+}
+
+/** Room that an entry must leave for the roll entry behind it. */
+const rollBytes = 128;
+
+/** Bytes read at once while many entries are waiting. */
+const windowBytes = 1024 * 1024;
+
+/** Bytes of the file that were read last, so that many small entries cost one read. */
+interface Window {
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
+const noWindow: Window = { position: 0, bytes: new Uint8Array(0) };
+
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #writer = new ByteWriter(1024 * 1024);
+  readonly #peeked = Buffer.alloc(entryHeaderBytes);
+  #file: JournalFile;
+  #tail: JournalTail;
+  /** Sequence of the last entry that this process knows to be durable. */
+  #durable: number;
+  /** Whether this process knows that there are only zeros behind the tail. */
+  #clean = false;
+  #window: Window = noWindow;
+  #failure: MillraceError | undefined;
+
+  constructor(options: JournalOptions, tail: JournalTail) {
+    this.#options = options;
+    this.#tail = tail;
+    this.#durable = tail.sequence;
+    this.#file = this.#open(tail.journal);
+  }
+
+  get tail(): JournalTail {
+    return this.#tail;
+  }
+
+  get fileBytes(): number {
+    return this.#file.size;
+  }
+
+  /** Largest entry that a file can hold. */
+  get entryBytesMax(): number {
+    return this.#options.fileBytes - journalHeaderBytes - rollBytes;
+  }
+
+  /**
+   * Hands on the entries that others have appended. With the lock: all of them, and what lies behind is cleaned. Without
+   * it: those that are known to be durable, or, with `sync`, become so now.
+   */
+  follow(how: 'locked' | 'marked' | 'sync', onEntry: (entry: Entry) => void): boolean {
+    this.#requireUsable();
+    let any = false;
+    let marked = -1; // read once, and only when there is something to compare it with
+    for (;;) {
+      const header = this.#nextHeader();
+      if (header === undefined) break;
+      if (header.sequence > this.#durable && marked < 0) marked = this.#options.mark.read();
+      if (header.sequence > this.#durable && header.sequence > marked) {
+        if (how === 'marked') return any;
+        this.#syncFound();
+        continue; // read again: what was synced is what counts
+      }
+      this.#durable = Math.max(this.#durable, header.sequence);
+      this.#take(header, onEntry);
+      any = true;
+    }
+    if (how === 'locked') this.#cleanBehindTail();
+    else if (!any) this.#checkMark();
+    return any;
+  }
+
+  /** With the lock, after `follow('locked')`: makes one entry durable, in the next file if this one is full. */
+  append(operations: readonly PlacedOperation[]): readonly Entry[] {
+    this.#requireUsable();
+    const step = operations.some(isClaim) ? 'claim' : 'commit';
+    const placed = this.#encode(operations);
+    if (this.#tail.position + this.#writer.length + rollBytes <= this.#file.size) {
+      return [this.#write(placed, step)];
+    }
+    const roll = this.#roll();
+    return [roll, this.#write(this.#encode(operations), step)];
+  }
+
+  /** Whether the file is so full that the next one should be made ready. */
+  get wantsNext(): boolean {
+    return this.#tail.position > this.#file.size / 2;
+  }
+
+  hasNext(): boolean {
+    const { platform, directory } = this.#options;
+    return platform.files.exists(journalPath(directory, this.#tail.journal + 1));
+  }
+
+  close(): void {
+    this.#file.file.close();
+  }
+
+  /** Makes the next entry in the writer; returns its operations with the places of their appends. */
+  #encode(operations: readonly PlacedOperation[]): Operation[] {
+    const { journal, position, sequence, checksum } = this.#tail;
+    return encodeEntry(
+      this.#writer,
+      {
+        sequence: sequence + 1,
+        previousChecksum: checksum,
+        fileId: this.#file.fileId,
+        journal,
+        position,
+      },
+      operations,
+    );
+  }
+
+  /** Makes what is in the writer durable. */
+  #write(operations: readonly Operation[], step: 'commit' | 'claim' | 'roll'): Entry {
+    const { platform, mark } = this.#options;
+    const { journal, position } = this.#tail;
+    const sequence = this.#tail.sequence + 1;
+    const bytes = this.#writer.view();
+    assert(position + bytes.length <= this.#file.size, 'an entry fits into its file');
+    this.#clean = false; // until this entry is whole
+    this.#file.file.write(bytes, position);
+    platform.failpoint(`${step}.written`);
+    this.#sync();
+    platform.failpoint(`${step}.synced`);
+    this.#clean = true;
+    this.#durable = sequence;
+    const checksum = bytes.readUInt32BE(4);
+    this.#tail = { journal, position: position + bytes.length, sequence, checksum };
+    mark.write(sequence, journal);
+    platform.failpoint('commit.marked');
+    return { sequence, operations };
+  }
+
+  #roll(): Entry {
+    const { platform, directory, directoryId, fileBytes } = this.#options;
+    const number = this.#tail.journal + 1;
+    if (!this.hasNext()) {
+      const path = `${directory}/journal/${number}.new`;
+      platform.files.remove(path);
+      const fileId = platform.randomBytes(8);
+      writeJournalFile(platform.files, path, { directoryId, number, fileId }, fileBytes);
+      this.adoptNext(path);
+    }
+    const next = this.#open(number);
+    const fileId = Buffer.from(next.fileId).toString('hex');
+    const entry = this.#write(this.#encode([{ kind: 'roll', journal: number, fileId }]), 'roll');
+    this.#moveTo(next);
+    return entry;
+  }
+
+  /** With the lock: gives a prepared file its name, unless there is a next file already. */
+  adoptNext(preparedPath: string): void {
+    const { platform, directory } = this.#options;
+    const { files } = platform;
+    const path = journalPath(directory, this.#tail.journal + 1);
+    if (files.exists(path) || this.#headerNumber(preparedPath) !== this.#tail.journal + 1) {
+      files.remove(preparedPath);
+      return;
+    }
+    files.rename(preparedPath, path);
+    files.syncDirectory(`${directory}/journal`);
+    platform.failpoint('roll.prepared');
+  }
+
+  #headerNumber(path: string): number {
+    const file = this.#options.platform.files.open(path, 'read');
+    try {
+      return readHeader(file, path).number;
+    } finally {
+      file.close();
+    }
+  }
+
+  #moveTo(next: JournalFile): void {
+    this.#file.file.close();
+    this.#file = next;
+    this.#tail = { ...this.#tail, journal: next.number, position: journalHeaderBytes };
+    this.#window = noWindow;
+  }
+
+  /** The header of the next entry if it is there, whole and valid. */
+  #nextHeader(): EntryHeader | undefined {
+    const { position } = this.#tail;
+    if (entryLengthAt(this.#peek(), 0) === 0) return undefined;
+    return (
+      this.#validNext(this.#bytesFrom(position, false)) ??
+      this.#validNext(this.#bytesFrom(position, true))
+    );
+  }
+
+  #peek(): Uint8Array {
+    const { position } = this.#tail;
+    const cached = this.#window.bytes;
+    const from = position - this.#window.position;
+    if (from >= 0 && from + entryHeaderBytes <= cached.length) {
+      const length = entryLengthAt(cached, from);
+      if (length > 0 && from + length <= cached.length) return cached.subarray(from);
+    }
+    const length = this.#file.file.read(this.#peeked, 0, entryHeaderBytes, position);
+    return this.#peeked.subarray(0, length);
+  }
+
+  #validNext(bytes: Uint8Array): EntryHeader | undefined {
+    const header = readEntryHeader(bytes, 0, this.#file.fileId);
+    const { sequence, checksum } = this.#tail;
+    return header?.sequence === sequence + 1 && header.previousChecksum === checksum
+      ? header
+      : undefined;
+  }
+
+  /** Bytes of the file from the tail on, at least the whole next entry if it is there. */
+  #bytesFrom(position: number, fresh: boolean): Uint8Array {
+    const cached = this.#window;
+    const from = position - cached.position;
+    if (!fresh && from >= 0 && from < cached.bytes.length) {
+      const length = entryLengthAt(cached.bytes, from);
+      if (length > 0 && from + length <= cached.bytes.length) return cached.bytes.subarray(from);
+    }
+    const claimed = Math.max(entryLengthAt(this.#peekFresh(), 0), windowBytes);
+    const bytes = Buffer.allocUnsafe(Math.min(claimed, this.#file.size - position));
+    const length = this.#file.file.read(bytes, 0, bytes.length, position);
+    this.#window = { position, bytes: bytes.subarray(0, length) };
+    return this.#window.bytes;
+  }
+
+  #peekFresh(): Uint8Array {
+    const length = this.#file.file.read(this.#peeked, 0, entryHeaderBytes, this.#tail.position);
+    return this.#peeked.subarray(0, length);
+  }
+
+  #take(header: EntryHeader, onEntry: (entry: Entry) => void): void {
+    const { journal, position } = this.#tail;
+    const bytes = this.#bytesFrom(position, false).subarray(0, header.length);
+    const operations = decodeOperations(bytes, journal, position);
+    this.#tail = {
+      journal,
+      position: position + header.length,
+      sequence: header.sequence,
+      checksum: header.checksum,
+    };
+    const last = operations[0];
+    if (last?.kind === 'roll') this.#moveTo(this.#openNamed(last.journal, last.fileId));
+    onEntry({ sequence: header.sequence, operations });
+  }
+
+  #openNamed(number: number, fileId: string): JournalFile {
+    const next = this.#open(number);
+    if (Buffer.from(next.fileId).toString('hex') === fileId) return next;
+    next.file.close();
+    throw new MillraceError(
+      'FILE_MISMATCH',
+      `${next.path} is not the file that the journal continues in (id ${fileId} was expected). ` +
+        'Put the right file back, or restore the whole directory from a backup.',
+    );
+  }
+
+  #open(number: number): JournalFile {
+    const { platform, directory, directoryId } = this.#options;
+    return openJournalFile(platform.files, directory, number, directoryId);
+  }
+
+  /** With the lock: what lies behind the tail is torn and goes, or is damage and stops everything. */
+  #cleanBehindTail(): void {
+    const peeked = this.#peekFresh();
+    if (this.#clean && peeked.every((byte) => byte === 0)) return;
+    this.#checkMark();
+    const { file, path, fileId, size } = this.#file;
+    const { position, sequence } = this.#tail;
+    const behind = findValidEntry(file, fileId, position, size, sequence);
+    if (behind !== undefined) throw this.#damaged(behind, path);
+    this.#checkNextFile();
+    const end = lastNonZero(file, position, size);
+    if (end > position) {
+      file.write(Buffer.alloc(end - position), position);
+      this.#sync();
+    }
+    this.#window = noWindow;
+    this.#clean = true;
+  }
+
+  /** An entry in the next file means that this one was finished, so that its roll entry must be here. */
+  #checkNextFile(): void {
+    if (!this.hasNext()) return;
+    const next = this.#open(this.#tail.journal + 1);
+    const found = findValidEntry(
+      next.file,
+      next.fileId,
+      journalHeaderBytes,
+      next.size,
+      this.#tail.sequence,
+    );
+    next.file.close();
+    if (found !== undefined) throw this.#damaged(this.#file.size, next.path);
+  }
+
+  /** The mark is never ahead of the journal, except where the journal lost what it had. */
+  #checkMark(): void {
+    const marked = this.#options.mark.read();
+    const { sequence, position } = this.#tail;
+    if (marked <= sequence || this.#nextHeader() !== undefined) return;
+    throw new MillraceError(
+      'DAMAGED',
+      `${this.#file.path} is damaged or older than the other files: entry ${sequence + 1} was durable and should ` +
+        `stand at byte ${position}; the journal had come to entry ${marked}. Put the right file back, or restore the ` +
+        'whole directory from a backup.',
+    );
+  }
+
+  #damaged(validPosition: number, validPath: string): MillraceError {
+    const { sequence, position } = this.#tail;
+    return new MillraceError(
+      'DAMAGED',
+      `Entry ${sequence + 1} at byte ${position} of ${this.#file.path} is damaged: it was acknowledged, for there is a ` +
+        `valid entry behind it (byte ${validPosition} of ${validPath}). Restore the directory from a backup.`,
+    );
+  }
+
+  #syncFound(): void {
+    this.#sync();
+    this.#window = noWindow;
+    const header = this.#nextHeader();
+    if (header !== undefined) this.#durable = Math.max(this.#durable, header.sequence);
+  }
+
+  #sync(): void {
+    if (!this.#options.durable) return;
+    try {
+      this.#file.file.sync();
+    } catch (cause) {
+      this.#failure = new MillraceError(
+        'OUTCOME_UNKNOWN',
+        `Syncing ${this.#file.path} failed, so it is unknown what of it is on disk. Close the broker and open it again.`,
+        { cause },
+      );
+      throw this.#failure;
+    }
+  }
+
+  #requireUsable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
+
+function isClaim(operation: PlacedOperation): boolean {
+  return 'kind' in operation && operation.kind === 'claim';
+}

@@ -1,0 +1,287 @@
+/** The broker around a place where entries are kept: what MemoryBroker and EmbeddedBroker have in common. */
+import { type Clock, isMillraceError, MillraceError } from '../platform/index.ts';
+import type {
+  Append,
+  Appended,
+  Batches,
+  Broker,
+  BrokerStatus,
+  Claim,
+  ClaimOptions,
+  Commit,
+  Position,
+  ProducerSequence,
+  TopicDescription,
+  TopicOptions,
+  TopicPartition,
+} from './broker.ts';
+import type { Catalogue, TaskState, TopicState } from './catalogue.ts';
+import { Committer, type CommitterOptions } from './committer.ts';
+import type { EntryStore } from './entry-store.ts';
+import type { Holder } from './operation.ts';
+import { PartitionReader } from './partition-reader.ts';
+import { fenced, partitionOfCatalogue, topicOfCatalogue } from './requests.ts';
+import { checkPartitions, checkTopicName } from './topic-names.ts';
+
+/** 7 days. */
+const futureTimestampsMaxMsDefault = 7 * 24 * 60 * 60 * 1000;
+
+export interface LogBrokerOptions {
+  readonly id: string;
+  readonly store: EntryStore;
+  readonly clock: Clock;
+  readonly committer: CommitterOptions;
+  /** This process, as a holder of tasks. */
+  readonly holder: Holder;
+  /** Whether the holder of a task still lives. */
+  isLive(holder: Holder): boolean;
+}
+
+export class LogBroker implements Broker {
+  readonly id: string;
+  readonly #store: EntryStore;
+  readonly #options: LogBrokerOptions;
+  protected readonly committer: Committer;
+  readonly #listeners = new Set<() => void>();
+  /** Readers by the state of their partition; a reloaded catalogue has new ones. */
+  readonly #readers = new WeakMap<object, PartitionReader>();
+  readonly #watch: { close(): void };
+  #followFailure: unknown;
+  #commits = 0;
+  #bytesAppended = 0;
+
+  constructor(options: LogBrokerOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#store = options.store;
+    this.committer = new Committer(options.store, options.clock, options.committer, () =>
+      this.#notify(),
+    );
+    this.#watch = options.store.watch(() => this.#follow());
+  }
+
+  async createTopic(
+    name: string,
+    options: TopicOptions & { readonly internal?: boolean } = {},
+  ): Promise<void> {
+    checkTopicName(name);
+    const partitions = options.partitions ?? 1;
+    checkPartitions(partitions);
+    await this.committer.submitAlone((catalogue) => {
+      if (catalogue.topicIds.has(name)) {
+        throw new MillraceError('TOPIC_EXISTS', `There is a topic "${name}" already.`);
+      }
+      const operation = {
+        kind: 'createTopic' as const,
+        topic: catalogue.nextTopic,
+        name,
+        partitions,
+        internal: options.internal ?? false,
+        futureTimestampsMaxMs: options.futureTimestampsMaxMs ?? futureTimestampsMaxMsDefault,
+      };
+      return { operations: [operation], answer: undefined };
+    });
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    await this.committer.submitAlone((catalogue) => {
+      const topic = topicOfCatalogue(catalogue, name);
+      return { operations: [{ kind: 'deleteTopic', topic: topic.id }], answer: undefined };
+    });
+  }
+
+  describeTopic(name: string): TopicDescription | undefined {
+    const topic = this.#catalogue.topics.get(this.#catalogue.topicIds.get(name) ?? 0);
+    return topic === undefined ? undefined : describe(topic);
+  }
+
+  listTopics(): TopicDescription[] {
+    return [...this.#catalogue.topics.values()]
+      .filter((topic) => !topic.internal)
+      .map(describe)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async append(
+    appends: readonly Append[],
+    producer?: ProducerSequence,
+  ): Promise<readonly Appended[]> {
+    const answer = await this.committer.submitShared({ kind: 'append', appends, producer });
+    this.#count(appends);
+    return answer;
+  }
+
+  async commit(commit: Commit): Promise<readonly Appended[]> {
+    const answer = await this.committer.submitShared({ kind: 'commit', commit });
+    this.#count(commit.appends);
+    this.#commits++;
+    return answer;
+  }
+
+  claim(task: string, options: ClaimOptions = {}): Promise<Claim> {
+    const { holder, isLive } = this.#options;
+    return this.committer.submitAlone((catalogue) => {
+      const state = catalogue.tasks.get(task);
+      if (state?.holder !== undefined && options.takeOver !== true && isLive(state.holder)) {
+        throw taskHeld(task, state.holder);
+      }
+      const incarnation = (state?.incarnation ?? 0) + 1;
+      return {
+        operations: [{ kind: 'claim', task, incarnation, holder }],
+        answer: claimOf(catalogue, task, incarnation, state),
+      };
+    });
+  }
+
+  async release(claim: { readonly task: string; readonly incarnation: number }): Promise<void> {
+    const { task, incarnation } = claim;
+    await this.committer.submitAlone((catalogue) => {
+      requireNewest(catalogue, claim);
+      return { operations: [{ kind: 'release', task, incarnation }], answer: undefined };
+    });
+  }
+
+  async deleteRecordsBefore(
+    position: Position,
+    claim?: { readonly task: string; readonly incarnation: number },
+  ): Promise<void> {
+    await this.committer.submitAlone((catalogue) => {
+      if (claim !== undefined) requireNewest(catalogue, claim);
+      const { topic, state } = partitionOfCatalogue(catalogue, position);
+      if (position.offset > state.end) {
+        throw new MillraceError(
+          'OFFSET_OUT_OF_RANGE',
+          `The log of ${position.topic}/${position.partition} can't begin at ${position.offset}: it ends at ${state.end}.`,
+        );
+      }
+      if (position.offset <= state.start) return { operations: [], answer: undefined };
+      const { partition, offset } = position;
+      return {
+        operations: [{ kind: 'logStart', topic: topic.id, partition, offset }],
+        answer: undefined,
+      };
+    });
+  }
+
+  endOf(partition: TopicPartition): number {
+    return partitionOfCatalogue(this.#catalogue, partition).state.end;
+  }
+
+  startOf(partition: TopicPartition): number {
+    return partitionOfCatalogue(this.#catalogue, partition).state.start;
+  }
+
+  offsetAtTimestamp(partition: TopicPartition, timestamp: number): number {
+    return this.#whereItLies(() => this.#readerOf(partition).offsetAtTimestamp(timestamp));
+  }
+
+  read(partition: TopicPartition, offset: number, bytesMax: number): Batches | undefined {
+    if (this.#followFailure !== undefined) throw this.#followFailure;
+    const bytes = this.#whereItLies(() => this.#readerOf(partition).read(offset, bytesMax));
+    return bytes === undefined ? undefined : { bytes };
+  }
+
+  subscribe(onChange: () => void): { close(): void } {
+    const listener = () => onChange(); // so that one function may subscribe twice
+    this.#listeners.add(listener);
+    return { close: () => this.#listeners.delete(listener) };
+  }
+
+  status(): BrokerStatus {
+    return {
+      sequence: this.#catalogue.applied,
+      commits: this.#commits,
+      bytesAppended: this.#bytesAppended,
+      worstStall: { ms: 0, cause: '' },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.committer.close();
+    this.#watch.close();
+    this.#listeners.clear();
+    this.#store.close();
+  }
+
+  get #catalogue(): Catalogue {
+    return this.#store.catalogue;
+  }
+
+  /** Another process may have moved what is read to another file: then its entry says where. */
+  #whereItLies<Result>(read: () => Result): Result {
+    try {
+      return read();
+    } catch (error) {
+      if (!isMillraceError(error, 'FILE_MISMATCH') || !this.#store.follow()) throw error;
+      return read();
+    }
+  }
+
+  #readerOf(partition: TopicPartition): PartitionReader {
+    const { topic, state } = partitionOfCatalogue(this.#catalogue, partition);
+    const known = this.#readers.get(state);
+    if (known !== undefined) return known;
+    const reader = new PartitionReader(this.#store, topic, partition.partition, state);
+    this.#readers.set(state, reader);
+    return reader;
+  }
+
+  /** A failure is met again, and reported, by whoever reads or commits next. */
+  #follow(): void {
+    try {
+      if (this.#store.follow()) this.#notify();
+    } catch (error) {
+      this.#followFailure = error;
+      this.#notify();
+    }
+  }
+
+  #count(appends: readonly Append[]): void {
+    for (const append of appends) this.#bytesAppended += append.batches.length;
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+function requireNewest(
+  catalogue: Catalogue,
+  claim: { readonly task: string; readonly incarnation: number },
+): void {
+  const newest = catalogue.tasks.get(claim.task)?.incarnation;
+  if (newest !== claim.incarnation) throw fenced(claim.task, claim.incarnation, newest);
+}
+
+function claimOf(
+  catalogue: Catalogue,
+  task: string,
+  incarnation: number,
+  state: TaskState | undefined,
+): Claim {
+  const positions = [...(state?.positions.values() ?? [])].map(({ topic, partition, offset }) => ({
+    topic: catalogue.topics.get(topic)?.name ?? '',
+    partition,
+    offset,
+  }));
+  return { task, incarnation, epoch: state?.epoch ?? 0, clockMs: state?.clockMs ?? 0, positions };
+}
+
+function taskHeld(task: string, holder: Holder): MillraceError {
+  return new MillraceError(
+    'TASK_HELD',
+    `Task "${task}" is run by process ${holder.pid} on ${holder.host}, which is alive. ` +
+      'Stop it first, or take the task over (--take-over): the other one is fenced off, and nothing of it is lost.',
+  );
+}
+
+function describe(topic: TopicState): TopicDescription {
+  const { name, id, internal, futureTimestampsMaxMs } = topic;
+  const partitions = topic.partitions.map(({ start, end, ranges }, partition) => ({
+    partition,
+    start,
+    end,
+    bytes: ranges.bytes(),
+  }));
+  return { name, id, internal, futureTimestampsMaxMs, partitions };
+}

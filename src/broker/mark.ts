@@ -1,0 +1,48 @@
+/**
+ * The mark: how far the journal is known to be durable, for processes that read it without the lock.
+ *
+ * Whoever has synced an entry writes the mark, and does not sync it: a killed process leaves it right, and a power cut
+ * leaves it right or behind, never ahead. A reader shows entries up to the mark, and entries beyond it only after it
+ * has synced the journal itself (their writer may have died before its own sync).
+ *
+ *   byte 0   8   sequence of the last durable entry
+ *   byte 8   4   number of the journal file it stands in
+ *   byte 12  4   first four bytes of the directory's id
+ *   byte 16  4   CRC-32C of bytes 0 to 16
+ */
+import type { File, FileSystem } from '../platform/index.ts';
+import { crc32c } from './crc32c.ts';
+
+const markBytes = 20;
+
+export class Mark {
+  readonly #file: File;
+  readonly #bytes = Buffer.alloc(markBytes);
+  readonly #read = Buffer.alloc(markBytes);
+
+  constructor(files: FileSystem, path: string, directoryId: string, mode: 'read' | 'write') {
+    this.#file = files.open(path, mode);
+    this.#bytes.write(directoryId.slice(0, 8), 12, 'hex');
+  }
+
+  write(sequence: number, journal: number): void {
+    this.#bytes.writeUInt32BE(Math.floor(sequence / 2 ** 32), 0);
+    this.#bytes.writeUInt32BE(sequence % 2 ** 32, 4);
+    this.#bytes.writeUInt32BE(journal, 8);
+    this.#bytes.writeUInt32BE(crc32c(this.#bytes, 0, 16), 16);
+    this.#file.write(this.#bytes, 0);
+  }
+
+  /** Sequence of the last entry that is known to be durable; 0 where the mark says nothing. */
+  read(): number {
+    const bytes = this.#read;
+    const length = this.#file.read(bytes, 0, markBytes, 0);
+    if (length < markBytes || bytes.readUInt32BE(16) !== crc32c(bytes, 0, 16)) return 0;
+    if (bytes.compare(this.#bytes, 12, 16, 12, 16) !== 0) return 0;
+    return bytes.readUInt32BE(0) * 2 ** 32 + bytes.readUInt32BE(4);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Reads whole batches of a partition from wherever its ranges lie.
+ *
+ * A read begins with the batch that holds the offset and never goes beyond the committed end: only bytes that a range
+ * names are looked at, because leftovers behind them have valid checksums too. Batches that lie behind one another are
+ * read in one go; small ones from several places are copied together.
+ *
+ * Most readers go on where they stopped. Where the last read of a partition ended inside a range is remembered, so that
+ * the batch headers before it need not be walked again.
+ */
+import { assert, MillraceError } from '../platform/index.ts';
+import type { PartitionState, TopicState } from './catalogue.ts';
+import type { EntryStore } from './entry-store.ts';
+import type { Range, RangeList } from './ranges.ts';
+import { type BatchHeader, batchHeaderBytes, readBatchHeader } from './record-batch.ts';
+import { RecordCursor } from './record-cursor.ts';
+
+/** Where the batch with `offset` begins, in bytes from the start of its range. */
+interface Hint {
+  readonly offset: number;
+  readonly rangeBase: number;
+  readonly skip: number;
+}
+
+/** Places of readers kept; more than this at once only costs a walk. */
+const hintsMax = 64;
+
+/** Bytes looked at when a batch header is searched for. */
+const walkBytes = 64 * 1024;
+
+export class PartitionReader {
+  readonly #store: EntryStore;
+  readonly #topic: TopicState;
+  readonly #partition: number;
+  readonly #state: PartitionState;
+  readonly #hints = new Map<number, Hint>();
+
+  constructor(store: EntryStore, topic: TopicState, partition: number, state: PartitionState) {
+    this.#store = store;
+    this.#topic = topic;
+    this.#partition = partition;
+    this.#state = state;
+  }
+
+  /** See `Broker.read`. */
+  read(offset: number, bytesMax: number): Uint8Array | undefined {
+    const { start, end, ranges } = this.#state;
+    if (offset === end) return undefined;
+    if (offset < start || offset > end) throw this.#outOfRange(offset);
+    const index = ranges.find(offset);
+    const range = ranges.at(index);
+    const skip = this.#skipTo(range, offset);
+    const first = this.#readBatches(range, skip, bytesMax);
+    this.#rememberEnd(range, skip + first.length, first);
+    if (skip + first.length < range.length || first.length >= bytesMax) return first;
+    return this.#readMore(ranges, index + 1, first, bytesMax);
+  }
+
+  /** See `Broker.offsetAtTimestamp`. */
+  offsetAtTimestamp(timestamp: number): number {
+    const { start, end, ranges } = this.#state;
+    for (let i = ranges.findTimestamp(timestamp); i < ranges.count; i++) {
+      const range = ranges.at(i);
+      if (range.maxTimestamp < timestamp) continue;
+      const offset = this.#searchTimestamp(range, timestamp);
+      if (offset !== undefined && offset >= start) return offset;
+    }
+    return end;
+  }
+
+  #searchTimestamp(range: Range, timestamp: number): number | undefined {
+    const cursor = new RecordCursor();
+    for (let skip = 0; skip < range.length; ) {
+      const batches = this.#readBatches(range, skip, walkBytes);
+      cursor.reset(batches);
+      while (cursor.next()) {
+        if (cursor.timestamp >= timestamp && cursor.offset >= this.#state.start)
+          return cursor.offset;
+      }
+      skip += batches.length;
+    }
+    return undefined;
+  }
+
+  /** Adds the following ranges while they are small enough to be worth a copy. */
+  #readMore(ranges: RangeList, from: number, first: Uint8Array, bytesMax: number): Uint8Array {
+    const parts = [first];
+    let bytes = first.length;
+    for (let index = from; index < ranges.count; index++) {
+      const range = ranges.at(index);
+      if (bytes + range.length > bytesMax) break;
+      parts.push(this.#readWhole(range));
+      bytes += range.length;
+    }
+    return parts.length === 1 ? first : Buffer.concat(parts, bytes);
+  }
+
+  #readWhole(range: Range): Uint8Array {
+    const bytes = this.#store.read(this.#topic, this.#partition, range, 0, range.length);
+    if (bytes.length === range.length) return bytes;
+    throw this.#damaged(range, bytes.length, 'the file ends here');
+  }
+
+  /** Whole batches from `skip` on: up to about `bytesMax`, at least one. */
+  #readBatches(range: Range, skip: number, bytesMax: number): Uint8Array {
+    const rest = range.length - skip;
+    const bytes = this.#store.read(
+      this.#topic,
+      this.#partition,
+      range,
+      skip,
+      Math.min(rest, bytesMax),
+    );
+    const whole = wholeBatches(bytes);
+    if (whole > 0) return bytes.subarray(0, whole);
+    const header = this.#headerAt(bytes, range, skip);
+    if (header.byteLength > rest)
+      throw this.#damaged(range, skip, 'a batch is longer than its range');
+    return this.#store.read(this.#topic, this.#partition, range, skip, header.byteLength);
+  }
+
+  #headerAt(bytes: Uint8Array, range: Range, skip: number): BatchHeader {
+    const wanted = Math.min(batchHeaderBytes, range.length - skip);
+    const enough =
+      bytes.length >= wanted
+        ? bytes
+        : this.#store.read(this.#topic, this.#partition, range, skip, wanted);
+    const header = readBatchHeader(enough, 0);
+    if (header === undefined) throw this.#damaged(range, skip, 'there is no batch');
+    return header;
+  }
+
+  /** Bytes from the start of the range to the batch that holds `offset`. */
+  #skipTo(range: Range, offset: number): number {
+    if (offset <= range.base) return 0;
+    const hint = this.#hints.get(offset);
+    if (hint?.rangeBase === range.base) return hint.skip;
+    let skip = 0;
+    while (skip < range.length) {
+      const length = Math.min(walkBytes, range.length - skip);
+      const bytes = this.#store.read(this.#topic, this.#partition, range, skip, length);
+      const { found, walked } = walk(bytes, offset);
+      if (found) return skip + walked;
+      skip += walked > 0 ? walked : this.#headerAt(bytes, range, skip).byteLength;
+    }
+    throw this.#damaged(range, skip, `offset ${offset} is not there`);
+  }
+
+  #rememberEnd(range: Range, skip: number, batches: Uint8Array): void {
+    if (skip >= range.length) return;
+    const next = endOfBatches(batches);
+    if (this.#hints.size >= hintsMax) this.#hints.clear();
+    this.#hints.set(next, { offset: next, rangeBase: range.base, skip });
+  }
+
+  #outOfRange(offset: number): MillraceError {
+    const { start, end } = this.#state;
+    return new MillraceError(
+      'OFFSET_OUT_OF_RANGE',
+      `Offset ${offset} of ${this.#topic.name}/${this.#partition} can't be read: the log begins at ${start} and ends at ${end}.`,
+    );
+  }
+
+  #damaged(range: Range, skip: number, what: string): MillraceError {
+    return new MillraceError(
+      'DAMAGED',
+      `Records of ${this.#topic.name}/${this.#partition} from offset ${range.base} are damaged at byte ` +
+        `${range.position + skip} of their file: ${what}.`,
+    );
+  }
+}
+
+/** How many of the bytes are whole batches. */
+function wholeBatches(bytes: Uint8Array): number {
+  let position = 0;
+  for (;;) {
+    const header = readBatchHeader(bytes, position);
+    if (header === undefined || position + header.byteLength > bytes.length) return position;
+    position += header.byteLength;
+  }
+}
+
+/** Walks over whole batches until the one that holds `offset`. */
+function walk(bytes: Uint8Array, offset: number): { found: boolean; walked: number } {
+  let walked = 0;
+  for (;;) {
+    const header = readBatchHeader(bytes, walked);
+    if (header === undefined) return { found: false, walked };
+    if (offset <= header.baseOffset + header.lastOffsetDelta) return { found: true, walked };
+    if (walked + header.byteLength > bytes.length)
+      return { found: false, walked: walked + header.byteLength };
+    walked += header.byteLength;
+  }
+}
+
+/** The offset after the last record of whole batches. */
+export function endOfBatches(batches: Uint8Array): number {
+  let end = 0;
+  let position = 0;
+  while (position < batches.length) {
+    const header = readBatchHeader(batches, position);
+    assert(header !== undefined, 'whole batches follow one another');
+    end = header.baseOffset + header.lastOffsetDelta + 1;
+    position += header.byteLength;
+  }
+  return end;
+}

@@ -1,0 +1,66 @@
+/**
+ * Segments: the files that hold record batches of one partition, back to back, and nothing else.
+ *
+ *   topics/<topic id>-<topic name>/<partition>/sorted-<journal file>.log    made by the sorter
+ *   topics/<topic id>-<topic name>/<partition>/large-<number>.log           large appends
+ *
+ *   byte 0      +----------------+
+ *               | record batch   |  <- a range of the catalogue begins here, and names its bytes
+ *               | record batch   |
+ *               +----------------+
+ *               | record batch   |  <- the next range
+ *               +----------------+
+ *               : leftovers      :  behind the last range: a large append that was never committed. Nobody reads here.
+ *
+ * A segment has one writer: the sorter, which makes a new one for each journal file, or one process that writes large
+ * appends, under the journal's lock. What bytes count is said by the catalogue alone. A damaged batch shows by its own
+ * checksum; the message then names the file and the byte.
+ */
+import type { File, FileSystem } from '../platform/index.ts';
+import { type FileRef, kindOf, numberOf } from './file-ref.ts';
+
+/** What names the directory of a partition. */
+export interface PartitionPlace {
+  readonly topic: number;
+  readonly topicName: string;
+  readonly partition: number;
+}
+
+export function topicDirectory(
+  directory: string,
+  place: Omit<PartitionPlace, 'partition'>,
+): string {
+  return `${directory}/topics/${place.topic}-${place.topicName}`;
+}
+
+export function partitionDirectory(directory: string, place: PartitionPlace): string {
+  return `${topicDirectory(directory, place)}/${place.partition}`;
+}
+
+export function segmentPath(directory: string, place: PartitionPlace, file: FileRef): string {
+  return `${partitionDirectory(directory, place)}/${kindOf(file)}-${numberOf(file)}.log`;
+}
+
+/**
+ * Makes a segment and the directories above it, replacing leftovers of the same name (which only a crash leaves).
+ * Its name is durable afterwards.
+ */
+export function createSegment(
+  files: FileSystem,
+  directory: string,
+  place: PartitionPlace,
+  file: FileRef,
+): File {
+  const parent = partitionDirectory(directory, place);
+  const isNew = !files.exists(parent);
+  files.makeDirectory(parent);
+  const path = segmentPath(directory, place, file);
+  files.remove(path);
+  const segment = files.open(path, 'create');
+  files.syncDirectory(parent);
+  if (isNew) {
+    files.syncDirectory(topicDirectory(directory, place));
+    files.syncDirectory(`${directory}/topics`);
+  }
+  return segment;
+}
