@@ -24,8 +24,8 @@ export interface StoreDeclaration<Value> {
   readonly name: string;
   readonly kind: 'keyed' | 'timed';
   readonly value: Codec<Value>;
-  /** The name of the codec of the keys. */
-  readonly keyCodec: string;
+  /** The codec of the keys: its name is part of the shape. */
+  readonly keyCodec: { readonly name: string; readonly text: boolean };
   /** Anything else that must not change under the state: the window's size, the aggregate's fields. */
   readonly shape?: string;
 }
@@ -61,10 +61,4 @@ export interface TimedStore<Value> {
 export interface StoreRegistry {
   keyed<Value>(declaration: Omit<StoreDeclaration<Value>, 'kind'>): KeyedStore<Value>;
   timed<Value>(declaration: Omit<StoreDeclaration<Value>, 'kind'>): TimedStore<Value>;
-}
-
-/** One record of the changelog: a changed entry; a null value is a deletion. */
-export interface Change {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array | null;
 }

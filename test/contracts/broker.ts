@@ -23,7 +23,7 @@ const decoder = new TextDecoder();
 export function appendOf(
   target: TopicPartition,
   values: readonly (string | null)[],
-  timestamp = 1000,
+  timestamp: number = 1000,
 ): Append {
   const builder = new RecordBatchBuilder();
   for (const [i, value] of values.entries()) {
@@ -33,7 +33,7 @@ export function appendOf(
   return { ...target, batches: builder.build(), recordCount, maxTimestamp };
 }
 
-export function readAll(broker: Broker, target: TopicPartition, from = 0, bytesMax = 1 << 20): string[] {
+export function readAll(broker: Broker, target: TopicPartition, from: number = 0, bytesMax: number = 1 << 20): string[] {
   const cursor = new RecordCursor();
   const values: string[] = [];
   let offset = from;
