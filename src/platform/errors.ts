@@ -1,8 +1,8 @@
 /**
  * The one class of operating failures, and the two ways to state what must hold.
  *
- * A mistake in building a job is also a MillraceError, thrown from the call that was wrong. A bug is an
- * assertion. docs/errors.md lists the codes with their remedies.
+ * A mistake in building a job is also a MillraceError, thrown from the call that was wrong. A bug
+ * is an assertion. docs/errors.md lists the codes with their remedies.
  */
 
 /** What went wrong; stable, meant for programs. docs/errors.md explains each. */
@@ -33,7 +33,7 @@ export type ErrorCode =
   | 'FILE_MISMATCH'
   /** The data directory can't be used: newer format, read-only, network file system. */
   | 'DIRECTORY'
-  /** Another process keeps the journal's lock. */
+  /** Another process keeps the journal's lock, or a database locked. */
   | 'LOCK_TIMEOUT'
   /** No space left; nothing was committed. */
   | 'DISK_FULL'
@@ -52,7 +52,10 @@ export interface ErrorOptions {
   readonly retryable?: boolean;
 }
 
-/** Every failure that Millrace reports: a stable `code`, the `cause` kept, and whether a retry can help. */
+/**
+ * Every failure that Millrace reports: a stable `code`, the `cause` kept, and whether a retry can
+ * help.
+ */
 export class MillraceError extends Error {
   override readonly name = 'MillraceError';
   readonly code: ErrorCode;

@@ -1,8 +1,8 @@
 /**
  * The named steps at which tests crash the program.
  *
- * Every step after which the disk holds something new has a name here; the crash tests walk over the whole list, so
- * that a new step is crashed at from the day it has a name.
+ * Every step after which the disk holds something new has a name here; the crash tests walk over
+ * the whole list, so that a new step is crashed at from the day it has a name.
  */
 export const failpoints = [
   'directory.created',

@@ -1,5 +1,12 @@
-/** The door of the platform: errors, and what the engine takes from outside. */
+/**
+ * The door of the platform: errors, what the engine takes from outside, and the platform that
+ * Node.js gives.
+ */
+export { inlineBackground } from './background.ts';
 export * from './errors.ts';
 export * from './failpoints.ts';
 export type * from './files.ts';
+export { type NodePlatformOptions, nodePlatform } from './node-platform.ts';
+export { checkNodeVersion } from './node-version.ts';
 export type * from './platform.ts';
+export { sqliteFailure, withSqliteErrors } from './sqlite.ts';

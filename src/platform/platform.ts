@@ -1,8 +1,9 @@
 /**
- * What the engine takes from outside: files, locks, time, randomness, SQLite, scheduling, work in the background.
+ * What the engine takes from outside: files, locks, time, randomness, SQLite, scheduling, work in
+ * the background.
  *
- * Nothing in the engine calls Date.now(), Math.random(), setTimeout or fs by itself. Tests, replay and simulation
- * depend on it: they pass a platform of their own.
+ * Nothing in the engine calls Date.now(), Math.random(), setTimeout or fs by itself. Tests, replay
+ * and simulation depend on it: they pass a platform of their own.
  */
 import type Database from 'better-sqlite3';
 import type { Failpoint } from './failpoints.ts';
@@ -61,7 +62,10 @@ export interface Platform {
   randomBytes(length: number): Uint8Array;
   /** The lock that lives in the file `path`; the file is made where it is missing. */
   openLock(path: string): ProcessLock;
-  /** A read-write connection, durable at each commit where `durable`; makes the file where it is missing. */
+  /**
+   * A read-write connection, durable at each commit where `durable`; makes the file where it is
+   * missing.
+   */
   openDatabase(path: string, options: { readonly durable: boolean }): Database.Database;
   /** Named steps at which tests crash the program; nothing happens in production. */
   failpoint(name: Failpoint): void;

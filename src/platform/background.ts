@@ -1,0 +1,200 @@
+/**
+ * Work away from the main thread: one worker thread that imports a module and calls one of its
+ * functions, one call after another. The function gets `(argument, platform)`; argument and result
+ * are copied (structured clone).
+ *
+ * The worker starts with the first call and does not keep the process alive while it has nothing to
+ * do. When it dies, the calls under way fail, and the next call starts another one.
+ */
+import { Worker } from 'node:worker_threads';
+import { MillraceError, messageOf } from './errors.ts';
+import type { Failpoint } from './failpoints.ts';
+import type { Background, BackgroundCall, Platform } from './platform.ts';
+
+/** What the main thread sends. */
+export interface BackgroundRequest extends BackgroundCall {
+  readonly id: number;
+}
+
+/**
+ * What the worker answers, in the order of the requests; in between, the failpoints that it passes.
+ */
+export type BackgroundReply =
+  | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'failed'; readonly id: number; readonly error: CopiedError }
+  | { readonly kind: 'failpoint'; readonly name: Failpoint };
+
+/** Structured clone keeps neither the class of an error nor its code. */
+export interface CopiedError {
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly millrace: Pick<MillraceError, 'code' | 'retryable'> | undefined;
+}
+
+/** The worker waits at a failpoint until one of these stands in its shared memory. */
+export const failpointAnswers = { goOn: 1, threw: 2 } as const;
+
+export interface BackgroundWorkerData {
+  /**
+   * Four bytes, where failpoints are passed on to the main thread; undefined where nobody asks for
+   * them.
+   */
+  readonly failpointAnswer: SharedArrayBuffer | undefined;
+}
+
+export interface WorkerBackgroundOptions {
+  /**
+   * Called in the main thread for each failpoint that the worker passes, while the worker waits.
+   */
+  readonly failpoint?: ((name: Failpoint) => void) | undefined;
+}
+
+/** Runs calls on a worker thread with a Node platform of its own. */
+export function workerBackground(options: WorkerBackgroundOptions = {}): Background {
+  return new WorkerBackground(options);
+}
+
+/** Runs the same calls in the calling thread, on `platform`; for tests, and inside the worker. */
+export function inlineBackground(platform: Platform): Background {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    run<Result>(call: BackgroundCall): Promise<Result> {
+      const result = last.then(() => callExport(call, platform));
+      last = result.catch(() => {});
+      return result as Promise<Result>; // the caller knows what the function returns
+    },
+    close: async () => {
+      await last;
+    },
+  };
+}
+
+/** Calls the exported function that `call` names. */
+export async function callExport(call: BackgroundCall, platform: Platform): Promise<unknown> {
+  const module: Readonly<Record<string, unknown>> = await import(call.url);
+  const run = module[call.name];
+  if (typeof run !== 'function')
+    throw new TypeError(`${call.url} exports no function ${call.name}`);
+  return run(call.argument, platform);
+}
+
+interface PendingCall {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class WorkerBackground implements Background {
+  readonly #failpoint: ((name: Failpoint) => void) | undefined;
+  readonly #pending = new Map<number, PendingCall>();
+  readonly #answer = new Int32Array(new SharedArrayBuffer(4));
+  #worker: Worker | undefined;
+  #nextId = 1;
+  #whenIdle: (() => void) | undefined;
+  #closed = false;
+
+  constructor({ failpoint }: WorkerBackgroundOptions) {
+    this.#failpoint = failpoint;
+  }
+
+  run<Result>(call: BackgroundCall): Promise<Result> {
+    if (this.#closed) {
+      const message = 'Background work was asked for after the platform was closed.';
+      return Promise.reject(new MillraceError('CLOSED', message));
+    }
+    const result = new Promise<unknown>((resolve, reject) => this.#send(call, { resolve, reject }));
+    return result as Promise<Result>; // the caller knows what the function returns
+  }
+
+  /** Waits for the calls under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#pending.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+      });
+    }
+    await this.#worker?.terminate();
+  }
+
+  #send({ url, name, argument }: BackgroundCall, call: PendingCall): void {
+    this.#worker ??= this.#start();
+    const request: BackgroundRequest = { id: this.#nextId++, url, name, argument };
+    this.#worker.postMessage(request); // throws for what can't be copied
+    this.#pending.set(request.id, call);
+    this.#worker.ref();
+  }
+
+  #start(): Worker {
+    const failpointAnswer = this.#failpoint === undefined ? undefined : this.#answer.buffer;
+    const workerData = { failpointAnswer } satisfies BackgroundWorkerData;
+    const worker = new Worker(workerUrl(), { workerData });
+    worker.unref();
+    worker.on('message', (reply: BackgroundReply) => this.#receive(reply));
+    worker.on('error', (error) => this.#lose(worker, error));
+    worker.on('exit', (code) => this.#lose(worker, new Error(`exit code ${code}`)));
+    return worker;
+  }
+
+  #receive(reply: BackgroundReply): void {
+    if (reply.kind === 'failpoint') {
+      this.#pass(reply.name);
+      return;
+    }
+    const call = this.#pending.get(reply.id);
+    this.#pending.delete(reply.id);
+    if (reply.kind === 'done') call?.resolve(reply.result);
+    else call?.reject(errorFrom(reply.error));
+    this.#rest();
+  }
+
+  #pass(name: Failpoint): void {
+    let answer: number = failpointAnswers.goOn;
+    try {
+      this.#failpoint?.(name);
+    } catch {
+      answer = failpointAnswers.threw; // the worker throws for it, and the call fails
+    }
+    Atomics.store(this.#answer, 0, answer);
+    Atomics.notify(this.#answer, 0);
+  }
+
+  #lose(worker: Worker, cause: unknown): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
+    const what = messageOf(cause);
+    const message = `The background worker stopped: ${what}. The next call starts another one.`;
+    const error = new MillraceError('IO', message, { cause, retryable: true });
+    for (const call of this.#pending.values()) call.reject(error);
+    this.#pending.clear();
+    this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#pending.size > 0) return;
+    this.#worker?.unref();
+    this.#whenIdle?.();
+  }
+}
+
+/** Beside this module, as source or compiled. */
+function workerUrl(): URL {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`./background-worker.${extension}`, import.meta.url);
+}
+
+/** What of an error survives the way to another thread. */
+export function copyError(error: unknown): CopiedError {
+  return {
+    message: messageOf(error),
+    stack: error instanceof Error ? error.stack : undefined,
+    millrace:
+      error instanceof MillraceError ? { code: error.code, retryable: error.retryable } : undefined,
+  };
+}
+
+function errorFrom({ message, stack, millrace }: CopiedError): Error {
+  const cause = new Error(message);
+  if (stack !== undefined) cause.stack = stack;
+  if (millrace === undefined) return cause;
+  return new MillraceError(millrace.code, message, { cause, retryable: millrace.retryable });
+}
