@@ -114,6 +114,7 @@ class EmbeddedBroker extends LogBroker {
   #sealTimer: { cancel(): void } | undefined;
   #sequenceAtTimer = 0;
   #housekeepingError: unknown;
+  #closing: Promise<void> | undefined;
 
   constructor(parts: EmbeddedParts) {
     const { platform, directory, id, store, settings } = parts;
@@ -158,7 +159,12 @@ class EmbeddedBroker extends LogBroker {
     return { ...status, housekeepingError: messageOf(this.#housekeepingError) };
   }
 
-  override async close(): Promise<void> {
+  override close(): Promise<void> {
+    this.#closing ??= this.#closeOnce();
+    return this.#closing;
+  }
+
+  async #closeOnce(): Promise<void> {
     this.#sealTimer?.cancel();
     await this.#housekeeper.settle();
     try {

@@ -8,7 +8,7 @@
  * Most readers go on where they stopped. Where the last read of a partition ended inside a range is remembered, so that
  * the batch headers before it need not be walked again.
  */
-import { assert, MillraceError } from '../platform/index.ts';
+import { MillraceError } from '../platform/index.ts';
 import type { PartitionState, TopicState } from './catalogue.ts';
 import type { EntryStore } from './entry-store.ts';
 import type { Range, RangeList } from './ranges.ts';
@@ -148,7 +148,9 @@ export class PartitionReader {
 
   #rememberEnd(range: Range, skip: number, batches: Uint8Array): void {
     if (skip >= range.length) return;
-    const next = endOfBatches(batches);
+    const cursor = new RecordCursor();
+    cursor.reset(batches);
+    const next = cursor.endOffset();
     if (this.#hints.size >= hintsMax) this.#hints.clear();
     this.#hints.set(next, { offset: next, rangeBase: range.base, skip });
   }
@@ -191,17 +193,4 @@ function walk(bytes: Uint8Array, offset: number): { found: boolean; walked: numb
       return { found: false, walked: walked + header.byteLength };
     walked += header.byteLength;
   }
-}
-
-/** The offset after the last record of whole batches. */
-export function endOfBatches(batches: Uint8Array): number {
-  let end = 0;
-  let position = 0;
-  while (position < batches.length) {
-    const header = readBatchHeader(batches, position);
-    assert(header !== undefined, 'whole batches follow one another');
-    end = header.baseOffset + header.lastOffsetDelta + 1;
-    position += header.byteLength;
-  }
-  return end;
 }

@@ -2,7 +2,7 @@
  * Walks over the records of back-to-back batches without making an object: `next()` moves, and the fields say where the
  * record's key and value lie in `bytes`. Each batch is checked when it is entered.
  */
-import { batchHeaderBytes, checkBatch, damaged } from './record-batch.ts';
+import { batchHeaderBytes, checkBatch, damaged, readBatchHeader } from './record-batch.ts';
 import type { Header } from './record-batch-builder.ts';
 
 const noBytes = new Uint8Array(0);
@@ -45,6 +45,19 @@ export class RecordCursor {
     this.#recordsLeft--;
     this.#readRecord();
     return true;
+  }
+
+  /** The offset after the last record of all batches; looks at headers only. */
+  endOffset(): number {
+    let end = 0;
+    let position = 0;
+    while (position < this.bytes.length) {
+      const header = readBatchHeader(this.bytes, position);
+      if (header === undefined) throw damaged(position, 'it is not whole');
+      end = header.baseOffset + header.lastOffsetDelta + 1;
+      position += header.byteLength;
+    }
+    return end;
   }
 
   /** Copies of the headers of the current record. */

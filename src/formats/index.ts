@@ -1,2 +1,7 @@
 /** The door of the formats. */
-export type * from './codec.ts';
+export { bytes } from './bytes.ts';
+export type { Codec } from './codec.ts';
+export { json } from './json.ts';
+export { keyJson } from './key-json.ts';
+export { number } from './number.ts';
+export { string } from './string.ts';

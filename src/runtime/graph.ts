@@ -120,8 +120,9 @@ export interface WindowBounds {
 }
 
 /**
- * An incremental aggregate. Accumulators are plain JSON values, are never changed in place, and are merged for windows
- * that merge and for two-phase aggregation.
+ * An incremental aggregate. Accumulators are plain JSON values that belong to the operator: `add` may change the one it
+ * is given and return it, so that a record costs no allocation. What `result` returns is a value of its own, which
+ * later calls never change. `merge` is for windows that merge and for two-phase aggregation.
  */
 export interface Aggregation<Value = unknown, Accumulator = unknown, Result = unknown> {
   /** Part of the state's shape: `count`, `mean`, `{flights: count, ...}`. */
@@ -137,16 +138,15 @@ export interface Aggregation<Value = unknown, Accumulator = unknown, Result = un
 export interface StateSpec<Value = unknown> {
   readonly kind: 'value';
   readonly codec: Codec<Value>;
+  /** What must not change under the state besides the codec: the fields of an aggregate. */
+  readonly shape?: string;
 }
 
 /** What a process step does; shared by all keys, so it must keep nothing itself. */
 export interface ProcessDefinition {
   readonly state: Readonly<Record<string, StateSpec>>;
   /** Returns what it emits. */
-  readonly onRecord: (
-    value: unknown,
-    context: ProcessContext,
-  ) => Iterable<unknown> | undefined;
+  readonly onRecord: (value: unknown, context: ProcessContext) => Iterable<unknown> | undefined;
   /** Called when a timer is due; returns what it emits. */
   readonly onTimer:
     | ((timer: Timer, context: ProcessContext) => Iterable<unknown> | undefined)

@@ -18,27 +18,48 @@ export interface Key {
 
 /** Takes records: an operator, or the end of a chain. */
 export interface Receiver {
-  /** `timestamp` is the event time in ms. `key` is null before the first keyBy of a stream without key. */
+  /** `timestamp` is the event time in ms. `key` is null where the stream has none. */
   receive(value: unknown, timestamp: number, key: Key | null): void;
 }
 
-/** The time that operators see. */
-export interface TaskTime {
-  /** No record at or before this time is expected any more. -Infinity before the first record. */
-  readonly watermark: number;
+/** A step, as errors name it. */
+export interface Step {
+  readonly name: string;
+  /** `map`, `window`, ... */
+  readonly kind: string;
+}
+
+/** What the operators of a task share. */
+export interface OperatorContext {
+  /** The step whose user function runs: an error is reported with it. Set before each call. */
+  step: Step;
   /** The epoch's clock reading, in ms since the epoch. */
-  readonly now: number;
+  now: number;
+  /** Partition of the record in work, for records without a key. */
+  sourcePartition: number;
+  /** The key in work, for errors. */
+  key: Key | null;
+  /** Late records so far. */
+  late: number;
+  /** Records written so far. */
+  written: number;
 }
 
 /** An operator with something that becomes due. */
 export interface TimedOperator {
+  readonly step: Step;
+  /**
+   * No record at or before this time is expected any more from upstream. Set by the task: it lags behind the task's
+   * watermark while operators upstream still fire.
+   */
+  watermark: number;
   /** The earliest event time at which something is due; Infinity where there is nothing. Asked for each record. */
   nextEventTime(): number;
   /** The earliest processing time at which something is due. */
   nextProcessingTime(): number;
   /** The latest event time at which anything is waiting: a quiet stream's watermark goes no further. */
   lastEventTime(): number;
-  /** Handles the first due entry; called only while `next…Time()` is not after the watermark or clock. */
+  /** Handles the first due entry; called only while `next...Time()` is not after the watermark or the clock. */
   fireEvent(): void;
   fireProcessing(): void;
 }

@@ -27,13 +27,22 @@ export function appendOf(
 ): Append {
   const builder = new RecordBatchBuilder();
   for (const [i, value] of values.entries()) {
-    builder.append(timestamp + i, encoder.encode(`k${i}`), value === null ? null : encoder.encode(value));
+    builder.append(
+      timestamp + i,
+      encoder.encode(`k${i}`),
+      value === null ? null : encoder.encode(value),
+    );
   }
   const { recordCount, maxTimestamp } = builder;
   return { ...target, batches: builder.build(), recordCount, maxTimestamp };
 }
 
-export function readAll(broker: Broker, target: TopicPartition, from: number = 0, bytesMax: number = 1 << 20): string[] {
+export function readAll(
+  broker: Broker,
+  target: TopicPartition,
+  from: number = 0,
+  bytesMax: number = 1 << 20,
+): string[] {
   const cursor = new RecordCursor();
   const values: string[] = [];
   let offset = from;
@@ -181,14 +190,18 @@ export function brokerContract(name: string, open: () => Promise<BrokerHarness>)
 
     test('a refused append leaves nothing, not even in its other partitions', async () => {
       await broker.createTopic('t');
-      expect(await codeOf(broker.append([appendOf(t0, ['a']), appendOf(t1, ['b'])]))).toBe('INVALID');
+      expect(await codeOf(broker.append([appendOf(t0, ['a']), appendOf(t1, ['b'])]))).toBe(
+        'INVALID',
+      );
       expect(broker.endOf(t0)).toBe(0);
     });
 
     test('a timestamp far in the future is refused', async () => {
       await broker.createTopic('t');
       const year = 365 * 24 * 3600 * 1000;
-      expect(await codeOf(broker.append([appendOf(t0, ['a'], harness.now() + year)]))).toBe('INVALID');
+      expect(await codeOf(broker.append([appendOf(t0, ['a'], harness.now() + year)]))).toBe(
+        'INVALID',
+      );
       await broker.createTopic('far', { futureTimestampsMaxMs: 2 * year });
       await broker.append([appendOf({ topic: 'far', partition: 0 }, ['a'], harness.now() + year)]);
     });
@@ -272,9 +285,9 @@ export function brokerContract(name: string, open: () => Promise<BrokerHarness>)
     test('a position beyond the end is refused', async () => {
       await broker.createTopic('t');
       await broker.claim('job-0');
-      expect(await codeOf(broker.commit(commitOf(1, 1, { positions: [{ ...t0, offset: 1 }] })))).toBe(
-        'OFFSET_OUT_OF_RANGE',
-      );
+      expect(
+        await codeOf(broker.commit(commitOf(1, 1, { positions: [{ ...t0, offset: 1 }] }))),
+      ).toBe('OFFSET_OUT_OF_RANGE');
     });
 
     test('incarnations and epochs count far beyond 16 bits', async () => {

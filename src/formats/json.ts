@@ -1,0 +1,49 @@
+/**
+ * JSON, checked: a value is refused if it would not come back equal, because state and topics must
+ * not change what they keep. plain.ts says which values those are.
+ */
+import { MillraceError, messageOf } from '../platform/index.ts';
+import type { Codec } from './codec.ts';
+import { isPlain, refusalOf } from './plain.ts';
+import { shorten, utf8Of } from './utf8.ts';
+
+/**
+ * The codec for plain JSON values. The type is the caller's word: what is decoded is not checked
+ * against it.
+ */
+export function json<Value>(): Codec<Value> {
+  return jsonCodec as Codec<Value>; // the type parameter is the caller's claim about the bytes
+}
+
+const jsonCodec: Codec<unknown> = {
+  name: 'json',
+  text: true,
+  encode(value) {
+    check(value);
+    return Buffer.from(JSON.stringify(value), 'utf8');
+  },
+  decode: decodeJson,
+  check,
+};
+
+function check(value: unknown): void {
+  if (isPlain(value, 0)) return;
+  throw new MillraceError(
+    'ENCODE',
+    `JSON would not give this value back: ${refusalOf(value, isPlain)}.`,
+  );
+}
+
+/** Fails with `DECODE`, showing how the bytes begin. */
+export function decodeJson(bytes: Uint8Array, start: number, end: number): unknown {
+  const text = utf8Of(bytes, start, end);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new MillraceError(
+      'DECODE',
+      `${shorten(text)} is not JSON (${messageOf(cause)}). Use the codec it was written with.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,47 @@
+/** Pass: refuses graphs that can't mean anything, naming the step and the remedy. */
+import { MillraceError } from '../../platform/index.ts';
+import type { Graph, GraphNode, SinkNode, SourceNode } from '../graph.ts';
+
+/** Fails with `INVALID`. */
+export function checkGraph(graph: Graph): void {
+  const sources = graph.nodes.filter((node) => node.kind === 'source');
+  const sinks = graph.nodes.filter((node) => node.kind === 'sink');
+  if (sources.length === 0) {
+    throw invalid(graph, 'it reads nothing. Begin a stream with from(topic, ...)');
+  }
+  if (sinks.length === 0) {
+    throw invalid(graph, 'nothing leaves it. End a stream with .to(topic)');
+  }
+  checkSources(graph, sources);
+  checkLoops(graph, sources, sinks);
+}
+
+function checkSources(graph: Graph, sources: readonly SourceNode[]): void {
+  const seen = new Set<string>();
+  for (const { topic } of sources) {
+    if (seen.has(topic.name)) {
+      throw invalid(
+        graph,
+        `it reads topic "${topic.name}" twice. Call from() once, keep the stream in a constant and use that twice`,
+      );
+    }
+    seen.add(topic.name);
+  }
+}
+
+function checkLoops(graph: Graph, sources: readonly GraphNode[], sinks: readonly SinkNode[]): void {
+  const read = new Set(
+    sources.flatMap((node) => (node.kind === 'source' ? [node.topic.name] : [])),
+  );
+  for (const { topic } of sinks) {
+    if (!read.has(topic.name)) continue;
+    throw invalid(
+      graph,
+      `it reads and writes topic "${topic.name}", which would never end. Write to another topic`,
+    );
+  }
+}
+
+function invalid(graph: Graph, what: string): MillraceError {
+  return new MillraceError('INVALID', `Job "${graph.job}" can't run: ${what}.`);
+}

@@ -1,0 +1,83 @@
+/**
+ * Prints a graph in a stable text form: a line for each step, indented below what it reads. Tests compare it, and
+ * `millrace explain` shows it.
+ */
+import { unreachable } from '../../platform/index.ts';
+import type { Graph, GraphNode } from '../graph.ts';
+import { nameSteps } from './names.ts';
+
+export function describeGraph(graph: Graph): string {
+  const names = nameSteps(graph);
+  const lines = [`job ${graph.job}`];
+  const walk = (node: GraphNode, depth: number) => {
+    const port = node.kind !== 'source' && node.input.port === 'late' ? 'late: ' : '';
+    lines.push(`${'  '.repeat(depth)}${port}${describeNode(node, names.get(node.id))}`);
+    for (const child of graph.nodes) {
+      if (child.kind !== 'source' && child.input.node === node.id) walk(child, depth + 1);
+    }
+  };
+  for (const node of graph.nodes) if (node.kind === 'source') walk(node, 1);
+  return `${lines.join('\n')}\n`;
+}
+
+function describeNode(node: GraphNode, identity: string | undefined): string {
+  const named = node.name === undefined ? '' : ` "${node.name}"`;
+  switch (node.kind) {
+    case 'source':
+      return `from ${node.topic.name} (key ${node.topic.key.name}, value ${node.topic.value.name}) ${describeTime(node)}`;
+    case 'map':
+    case 'filter':
+    case 'flatMap':
+      return `${node.kind}${named}`;
+    case 'keyBy':
+      return `keyBy${named} (${node.codec.name})`;
+    case 'process':
+      return `${node.label} [state ${identity}]${describeState(node.definition)}`;
+    case 'window': {
+      const { sizeMs, offsetMs } = node.assigner;
+      const offset = offsetMs === 0 ? '' : ` offset ${formatMs(offsetMs)}`;
+      return `window tumbling ${formatMs(sizeMs)}${offset} ${node.aggregate.name} [state ${identity}]`;
+    }
+    case 'sink':
+      return `to ${node.topic.name} (key ${node.topic.key.name}, value ${node.topic.value.name})`;
+    default:
+      return unreachable(node);
+  }
+}
+
+function describeTime(node: GraphNode & { kind: 'source' }): string {
+  const start = typeof node.start === 'object' ? `timestamp ${node.start.timestamp}` : node.start;
+  return [
+    node.eventTime === undefined ? 'time of the record' : 'event time',
+    `out of order ${formatMs(node.outOfOrdernessMs)}`,
+    `idle after ${formatMs(node.idleAfterMs)}`,
+    `quiet after ${formatMs(node.quietAfterMs)}`,
+    `starts at ${start}`,
+  ].join(', ');
+}
+
+function describeState(definition: { readonly state: Readonly<Record<string, unknown>> }): string {
+  const names = Object.keys(definition.state);
+  return names.length === 0 ? '' : ` (${names.join(', ')})`;
+}
+
+const units = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1000],
+  ['ms', 1],
+] as const;
+
+/** `5400000` as `1h30m`. */
+export function formatMs(ms: number): string {
+  if (ms === Number.POSITIVE_INFINITY) return 'never';
+  let rest = ms;
+  let text = '';
+  for (const [unit, size] of units) {
+    const count = Math.floor(rest / size);
+    if (count > 0) text += `${count}${unit}`;
+    rest -= count * size;
+  }
+  return text === '' ? '0s' : text;
+}

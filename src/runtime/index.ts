@@ -1,0 +1,25 @@
+/** The door of the runtime. */
+export { checkGraph } from './compiler/check.ts';
+export { describeGraph, formatMs } from './compiler/describe.ts';
+export { nameSteps } from './compiler/names.ts';
+export type {
+  Aggregation,
+  Edge,
+  Graph,
+  GraphNode,
+  ProcessContext,
+  ProcessDefinition,
+  StartPosition,
+  StateSpec,
+  Timer,
+  TimerService,
+  TopicSpec,
+  TumblingWindows,
+  ValueState,
+  WindowBounds,
+} from './graph.ts';
+export type { JobHandle } from './job-runner.ts';
+export { checkOptions } from './options.ts';
+export { type Job, type RunOptions, run } from './run.ts';
+export type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';
+export type { EpochBudget } from './task.ts';

@@ -1,0 +1,234 @@
+/**
+ * Runs a job: opens its task, restarts it after failures that can pass, and answers questions about it.
+ *
+ *   starting -> running -> stopping -> stopped
+ *      ^           |
+ *      +-- restarting (exponential back-off) ...      or failed: what a restart can't mend
+ *
+ * A failed task is dropped with all its memory; the next one recovers from the log.
+ */
+import { BehaviorSubject, type Observable } from 'rxjs';
+import type { Broker } from '../broker/index.ts';
+import { isMillraceError, messageOf, type Platform } from '../platform/index.ts';
+import type { Graph } from './graph.ts';
+import type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';
+import { TaskLoop, type TaskLoopOptions } from './task-loop.ts';
+
+/** A job that runs in this process. */
+export interface JobHandle {
+  readonly job: string;
+  status(): JobStatus;
+  /** The status now, and after each change; at most ten a second. Completes when the job has ended. */
+  readonly status$: Observable<JobStatus>;
+  metrics(): JobMetrics;
+  /** Failures so far, the latest last; at most 100 are kept. */
+  readonly errors: readonly Error[];
+  /** Resolves when the job has stopped; rejects with the failure that ended it. */
+  readonly done: Promise<void>;
+  /**
+   * Ends the job with a last commit; resolves when that is durable and the task is released. With `drain` all input is
+   * read first, and event time runs on until every window and timer that is waiting has fired.
+   */
+  stop(options?: { readonly drain?: boolean }): Promise<void>;
+}
+
+export interface JobRunnerOptions extends Omit<TaskLoopOptions, 'onError' | 'onProgress'> {
+  readonly graph: Graph;
+  readonly broker: Broker;
+  readonly platform: Platform;
+  /** Called when the job has ended, however it did. */
+  onEnd(): Promise<void>;
+}
+
+const errorsMax = 100;
+const backOffFirstMs = 1000;
+const backOffMaxMs = 60_000;
+/** A job that ran this long without a failure begins with the first back-off again. */
+const backOffResetMs = 5 * 60_000;
+const statusEveryMs = 100;
+
+export class JobRunner implements JobHandle {
+  readonly done: Promise<void>;
+  readonly #options: JobRunnerOptions;
+  readonly #status: BehaviorSubject<JobStatus>;
+  readonly #errors: Error[] = [];
+  #state: JobState = 'starting';
+  #loop: TaskLoop | undefined;
+  #stop: { readonly drain: boolean } | undefined;
+  #wakeFromBackOff: (() => void) | undefined;
+  #backOffMs = backOffFirstMs;
+  #restarts = 0;
+  #before: Pick<JobMetrics, 'recordsRead' | 'recordsWritten' | 'lateRecords' | 'commits'> =
+    noCounts;
+  #statusDue = false;
+
+  constructor(options: JobRunnerOptions) {
+    this.#options = options;
+    this.#status = new BehaviorSubject(this.status());
+    this.done = this.#run();
+    this.done.catch(() => {}); // also told by status; nobody has to await it
+  }
+
+  get job(): string {
+    return this.#options.graph.job;
+  }
+
+  get status$(): Observable<JobStatus> {
+    return this.#status.asObservable();
+  }
+
+  get errors(): readonly Error[] {
+    return this.#errors;
+  }
+
+  status(): JobStatus {
+    const watermark = this.#loop?.task.parts.time.watermark ?? Number.NEGATIVE_INFINITY;
+    return {
+      job: this.job,
+      state: this.#state,
+      waitingFor: this.#loop?.waitingFor,
+      watermark: watermark === Number.NEGATIVE_INFINITY ? undefined : watermark,
+      partitions: this.#partitions(),
+      metrics: this.metrics(),
+      error: this.#errors.at(-1),
+    };
+  }
+
+  metrics(): JobMetrics {
+    const counts = countsOf(this.#loop);
+    return {
+      recordsRead: this.#before.recordsRead + counts.recordsRead,
+      recordsWritten: this.#before.recordsWritten + counts.recordsWritten,
+      lateRecords: this.#before.lateRecords + counts.lateRecords,
+      commits: this.#before.commits + counts.commits,
+      restarts: this.#restarts,
+      stateEntries: this.#loop?.task.parts.state.size ?? 0,
+      unfoldedBytes: this.#loop?.unfoldedBytes ?? 0,
+    };
+  }
+
+  async stop(options: { readonly drain?: boolean } = {}): Promise<void> {
+    const drain = options.drain ?? false;
+    this.#stop = { drain };
+    if (this.#state !== 'failed' && this.#state !== 'stopped') this.#setState('stopping');
+    this.#loop?.stop(drain);
+    this.#wakeFromBackOff?.();
+    await this.done;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (;;) {
+        if (await this.#runOnce()) break;
+        await this.#backOff();
+        if (this.#stop !== undefined) break;
+        this.#restarts++;
+        this.#setState('starting');
+      }
+      this.#setState('stopped');
+    } catch (error) {
+      this.#setState('failed');
+      throw error;
+    } finally {
+      this.#status.next(this.status());
+      this.#status.complete();
+      await this.#options.onEnd();
+    }
+  }
+
+  /** True when the task was stopped; false after a failure that a restart can mend. */
+  async #runOnce(): Promise<boolean> {
+    const { clock } = this.#options.platform;
+    const began = clock.monotonicMs();
+    try {
+      const loop = await TaskLoop.open({
+        ...this.#options,
+        onError: (error) => this.#keepError(error),
+        onProgress: () => this.#announce(),
+      });
+      this.#loop = loop;
+      if (this.#stop !== undefined) loop.stop(this.#stop.drain);
+      else this.#setState('running');
+      await loop.run();
+      return true;
+    } catch (error) {
+      this.#keepError(error);
+      this.#countBefore();
+      if (!canRestart(error)) throw error;
+      if (clock.monotonicMs() - began > backOffResetMs) this.#backOffMs = backOffFirstMs;
+      return false;
+    }
+  }
+
+  async #backOff(): Promise<void> {
+    this.#setState('restarting');
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.platform.clock.after(this.#backOffMs, resolve);
+      this.#wakeFromBackOff = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#wakeFromBackOff = undefined;
+    this.#backOffMs = Math.min(this.#backOffMs * 2, backOffMaxMs);
+  }
+
+  /** A task that failed is gone; what it counted stays. */
+  #countBefore(): void {
+    const counts = countsOf(this.#loop);
+    this.#before = {
+      recordsRead: this.#before.recordsRead + counts.recordsRead,
+      recordsWritten: this.#before.recordsWritten + counts.recordsWritten,
+      lateRecords: this.#before.lateRecords + counts.lateRecords,
+      commits: this.#before.commits + counts.commits,
+    };
+    this.#loop = undefined;
+  }
+
+  #keepError(error: unknown): void {
+    this.#errors.push(error instanceof Error ? error : new Error(messageOf(error)));
+    if (this.#errors.length > errorsMax) this.#errors.shift();
+  }
+
+  #setState(state: JobState): void {
+    this.#state = state;
+    this.#status?.next(this.status());
+  }
+
+  #announce(): void {
+    if (this.#statusDue || !this.#status.observed) return;
+    this.#statusDue = true;
+    this.#options.platform.clock.after(statusEveryMs, () => {
+      this.#statusDue = false;
+      if (!this.#status.closed) this.#status.next(this.status());
+    });
+  }
+
+  #partitions(): PartitionStatus[] {
+    const { broker } = this.#options;
+    return (this.#loop?.task.parts.inputs ?? []).map(({ topic, partition, position }) => {
+      const end = broker.describeTopic(topic)?.partitions[partition]?.end ?? position;
+      return { topic, partition, position, end, lag: end - position };
+    });
+  }
+}
+
+const noCounts = { recordsRead: 0, recordsWritten: 0, lateRecords: 0, commits: 0 } as const;
+
+function countsOf(
+  loop: TaskLoop | undefined,
+): Omit<JobMetrics, 'restarts' | 'stateEntries' | 'unfoldedBytes'> {
+  if (loop === undefined) return noCounts;
+  const { context } = loop.task.parts;
+  return {
+    recordsRead: loop.task.recordsRead,
+    recordsWritten: context.written,
+    lateRecords: context.late,
+    commits: loop.commits,
+  };
+}
+
+/** What may be otherwise next time: a full disk, a lock, a commit whose outcome only the log knows. */
+function canRestart(error: unknown): boolean {
+  return isMillraceError(error) && (error.retryable || error.code === 'OUTCOME_UNKNOWN');
+}

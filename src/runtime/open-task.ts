@@ -1,0 +1,268 @@
+/**
+ * Brings a task to where its last commit left it: claims it, recovers its state, finds its positions.
+ *
+ * What a job needs from the log is checked before anything is claimed: a topic that is missing is named. Start positions
+ * are resolved once and committed before the first record is read, so that a crash can't make the job begin elsewhere.
+ */
+import { type Broker, type Claim, RecordCursor, type TopicPartition } from '../broker/index.ts';
+import type { Codec } from '../formats/index.ts';
+import { isMillraceError, MillraceError, type Platform } from '../platform/index.ts';
+import { type Change, type ChangelogReader, StateFile, TaskState } from '../state/index.ts';
+import { buildChain, type Chain, type ChainSource } from './chain.ts';
+import type { Graph, SourceNode } from './graph.ts';
+import type { OperatorContext } from './operator.ts';
+import { PartitionInput } from './partition-input.ts';
+import { type EpochBudget, Task } from './task.ts';
+import { TaskTime, type TimeSnapshot } from './time/task-time.ts';
+
+export interface OpenTaskOptions {
+  readonly graph: Graph;
+  readonly broker: Broker;
+  readonly platform: Platform;
+  /** The data directory; undefined where the log is in memory, and the changelog holds all state. */
+  readonly directory: string | undefined;
+  readonly durable: boolean;
+  readonly takeOver: boolean;
+  readonly budget: EpochBudget;
+}
+
+export interface OpenedTask {
+  readonly task: Task;
+  readonly claim: Claim;
+  readonly changelog: string;
+  /** Where the fold goes; undefined without a directory. */
+  readonly statePath: string | undefined;
+  /** Up to which changelog offset the state file had folded. */
+  readonly foldedOffset: number;
+}
+
+/** The one task of a job; a job over several tasks will have more. */
+export function taskNameOf(job: string): string {
+  return `${job}-0`;
+}
+
+export function changelogOf(task: string): string {
+  return `__${task}-changelog`;
+}
+
+export async function openTask(options: OpenTaskOptions): Promise<OpenedTask> {
+  const { graph, broker } = options;
+  await prepareTopics(graph, broker);
+  const name = taskNameOf(graph.job);
+  const claim = await broker.claim(name, { takeOver: options.takeOver });
+  try {
+    return await openClaimed(options, claim);
+  } catch (error) {
+    await broker.release(claim).catch(() => {}); // whoever fenced us holds it
+    throw error;
+  }
+}
+
+async function openClaimed(options: OpenTaskOptions, claim: Claim): Promise<OpenedTask> {
+  const { graph, broker, platform } = options;
+  const changelog = changelogOf(claim.task);
+  await ensureTopic(broker, changelog, 1, true);
+  const statePath = prepareStatePath(options, claim.task);
+  const { state, foldedOffset } = recoverState(options, claim, changelog, statePath);
+  const context: OperatorContext = {
+    step: { name: graph.job, kind: 'job' },
+    now: platform.clock.now(),
+    sourcePartition: 0,
+    key: null,
+    late: 0,
+    written: 0,
+  };
+  const chain = buildChain({
+    graph,
+    context,
+    stores: state,
+    partitionsOf: (topic) => broker.describeTopic(topic)?.partitions.length ?? 1,
+  });
+  const timeStore = state.keyed({ name: 'task/time', value: timeCodec, keyCodec: ownKeyCodec });
+  state.finishDeclaring(graph.job);
+  const inputs = openInputs(broker, chain, claim);
+  const time = openTime(inputs, context.now, timeStore.get('\0'));
+  const task = new Task({
+    name: claim.task,
+    incarnation: claim.incarnation,
+    epoch: claim.epoch,
+    broker,
+    clock: platform.clock,
+    changelog,
+    chain,
+    context,
+    inputs,
+    time,
+    state,
+    timeStore,
+    budget: options.budget,
+  });
+  if (isFirstRun(inputs, claim)) {
+    await broker.commit(task.firstCommit());
+    task.committed();
+  }
+  return { task, claim, changelog, statePath, foldedOffset };
+}
+
+/** Input topics must exist; what the job writes is made. */
+async function prepareTopics(graph: Graph, broker: Broker): Promise<void> {
+  const sources = graph.nodes.filter((node) => node.kind === 'source');
+  for (const { topic } of sources) {
+    if (broker.describeTopic(topic.name) !== undefined) continue;
+    throw new MillraceError(
+      'TOPIC_MISSING',
+      `Job "${graph.job}" reads topic "${topic.name}", which does not exist. Make it first: ` +
+        `millrace topics create ${topic.name} --partitions 4`,
+    );
+  }
+  const partitions = broker.describeTopic(sources[0]?.topic.name ?? '')?.partitions.length ?? 1;
+  for (const node of graph.nodes) {
+    if (node.kind !== 'sink') continue;
+    await ensureTopic(broker, node.topic.name, node.topic.partitions ?? partitions, false);
+  }
+}
+
+async function ensureTopic(
+  broker: Broker,
+  name: string,
+  partitions: number,
+  internal: boolean,
+): Promise<void> {
+  if (broker.describeTopic(name) !== undefined) return;
+  try {
+    await broker.createTopic(name, { partitions, internal });
+  } catch (error) {
+    if (!isMillraceError(error, 'TOPIC_EXISTS')) throw error; // another process was faster
+  }
+}
+
+function prepareStatePath(
+  { directory, graph, platform }: OpenTaskOptions,
+  task: string,
+): string | undefined {
+  if (directory === undefined) return undefined;
+  const parent = `${directory}/state/${graph.job}`;
+  platform.files.makeDirectory(parent);
+  platform.files.syncDirectory(`${directory}/state`);
+  return `${parent}/${task}.db`;
+}
+
+function recoverState(
+  options: OpenTaskOptions,
+  claim: Claim,
+  changelog: string,
+  path: string | undefined,
+): { state: TaskState; foldedOffset: number } {
+  const { broker, platform, durable } = options;
+  const reader = changelogReader(broker, { topic: changelog, partition: 0 });
+  if (path === undefined) {
+    const state = new TaskState({ file: undefined, filePath: '', changelog: reader });
+    return { state, foldedOffset: 0 };
+  }
+  const database = platform.openDatabase(path, { durable });
+  try {
+    const file = new StateFile(database, path, { directoryId: broker.id, task: claim.task });
+    file.claim(claim.incarnation);
+    const state = new TaskState({ file, filePath: path, changelog: reader });
+    return { state, foldedOffset: file.foldedOffset };
+  } finally {
+    database.close();
+  }
+}
+
+/** The changelog's records from an offset on, as changes; bytes are views that are not used again. */
+function changelogReader(broker: Broker, partition: TopicPartition): ChangelogReader {
+  return {
+    name: partition.topic,
+    start: broker.startOf(partition),
+    end: broker.endOf(partition),
+    read: (offset) => readChanges(broker, partition, offset),
+  };
+}
+
+function* readChanges(broker: Broker, partition: TopicPartition, from: number): Generator<Change> {
+  const cursor = new RecordCursor();
+  for (let offset = from; ; offset = cursor.endOffset()) {
+    const batches = broker.read(partition, offset, 1024 * 1024);
+    if (batches === undefined) return;
+    cursor.reset(batches.bytes);
+    while (cursor.next()) if (cursor.offset >= offset) yield changeOf(cursor);
+  }
+}
+
+/** The change that a cursor stands at. */
+export function changeOf(cursor: RecordCursor): Change {
+  const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
+  return {
+    key: bytes.subarray(keyStart, keyEnd),
+    value: valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd),
+  };
+}
+
+function openInputs(broker: Broker, chain: Chain, claim: Claim): PartitionInput[] {
+  const inputs = chain.sources.flatMap((source) => {
+    const { name } = source.node.topic;
+    const partitions = broker.describeTopic(name)?.partitions ?? [];
+    return partitions.map(({ partition }) =>
+      openInput(broker, source, { topic: name, partition }, claim),
+    );
+  });
+  return inputs.sort((a, b) =>
+    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+  );
+}
+
+function openInput(
+  broker: Broker,
+  source: ChainSource,
+  target: TopicPartition,
+  claim: Claim,
+): PartitionInput {
+  const committed = claim.positions.find(
+    (p) => p.topic === target.topic && p.partition === target.partition,
+  );
+  const position = committed?.offset ?? startOffset(broker, source.node, target);
+  const start = broker.startOf(target);
+  if (position < start) {
+    throw new MillraceError(
+      'OFFSET_OUT_OF_RANGE',
+      `Task "${claim.task}" stands at offset ${position} of ${target.topic}/${target.partition}, but the log begins at ` +
+        `${start}: the records between were removed before they were read. Give the job another name to begin anew.`,
+    );
+  }
+  return new PartitionInput(broker, source, target.partition, position);
+}
+
+function startOffset(broker: Broker, { start }: SourceNode, target: TopicPartition): number {
+  if (start === 'earliest') return broker.startOf(target);
+  if (start === 'latest') return broker.endOf(target);
+  return broker.offsetAtTimestamp(target, start.timestamp);
+}
+
+function isFirstRun(inputs: readonly PartitionInput[], claim: Claim): boolean {
+  return inputs.length > claim.positions.length;
+}
+
+function openTime(
+  inputs: readonly PartitionInput[],
+  now: number,
+  snapshot: TimeSnapshot | undefined,
+): TaskTime {
+  const time = new TaskTime(
+    inputs.map((input) => ({ name: input.name, source: input.source.node })),
+    now,
+  );
+  if (snapshot !== undefined) time.restore(snapshot);
+  return time;
+}
+
+/** Plain JSON: a snapshot of time holds nothing that JSON would change. */
+const timeCodec: Codec<TimeSnapshot> = {
+  name: 'json',
+  text: true,
+  encode: (value) => Buffer.from(JSON.stringify(value)),
+  decode: (bytes, start, end) =>
+    JSON.parse(Buffer.from(bytes.subarray(start, end)).toString('utf8')),
+};
+
+const ownKeyCodec = { name: 'none', text: true } as const;

@@ -1,0 +1,124 @@
+/** The steps that keep nothing: map, filter, flatMap, keyBy; and one stream that goes to several. */
+import type { KeyFactory } from '../keys.ts';
+import type { Key, OperatorContext, Receiver, Step } from '../operator.ts';
+
+export class MapOperator implements Receiver {
+  readonly #context: OperatorContext;
+  readonly #step: Step;
+  readonly #map: (value: unknown) => unknown;
+  readonly #next: Receiver;
+
+  constructor(
+    context: OperatorContext,
+    step: Step,
+    map: (value: unknown) => unknown,
+    next: Receiver,
+  ) {
+    this.#context = context;
+    this.#step = step;
+    this.#map = map;
+    this.#next = next;
+  }
+
+  receive(value: unknown, timestamp: number, key: Key | null): void {
+    this.#context.step = this.#step;
+    const map = this.#map;
+    this.#next.receive(map(value), timestamp, key);
+  }
+}
+
+export class FilterOperator implements Receiver {
+  readonly #context: OperatorContext;
+  readonly #step: Step;
+  readonly #keep: (value: unknown) => boolean;
+  readonly #next: Receiver;
+
+  constructor(
+    context: OperatorContext,
+    step: Step,
+    keep: (value: unknown) => boolean,
+    next: Receiver,
+  ) {
+    this.#context = context;
+    this.#step = step;
+    this.#keep = keep;
+    this.#next = next;
+  }
+
+  receive(value: unknown, timestamp: number, key: Key | null): void {
+    this.#context.step = this.#step;
+    const keep = this.#keep;
+    if (keep(value)) this.#next.receive(value, timestamp, key);
+  }
+}
+
+export class FlatMapOperator implements Receiver {
+  readonly #context: OperatorContext;
+  readonly #step: Step;
+  readonly #expand: (value: unknown) => Iterable<unknown>;
+  readonly #next: Receiver;
+
+  constructor(
+    context: OperatorContext,
+    step: Step,
+    expand: (value: unknown) => Iterable<unknown>,
+    next: Receiver,
+  ) {
+    this.#context = context;
+    this.#step = step;
+    this.#expand = expand;
+    this.#next = next;
+  }
+
+  receive(value: unknown, timestamp: number, key: Key | null): void {
+    this.#context.step = this.#step;
+    const expand = this.#expand;
+    for (const part of expand(value)) {
+      this.#next.receive(part, timestamp, key);
+      this.#context.step = this.#step; // a generator runs on
+    }
+  }
+}
+
+export class KeyByOperator implements Receiver {
+  readonly #context: OperatorContext;
+  readonly #step: Step;
+  readonly #keyOf: (value: unknown) => unknown;
+  readonly #keys: KeyFactory;
+  readonly #next: Receiver;
+
+  constructor(
+    context: OperatorContext,
+    step: Step,
+    keyOf: (value: unknown) => unknown,
+    keys: KeyFactory,
+    next: Receiver,
+  ) {
+    this.#context = context;
+    this.#step = step;
+    this.#keyOf = keyOf;
+    this.#keys = keys;
+    this.#next = next;
+  }
+
+  receive(value: unknown, timestamp: number): void {
+    this.#context.step = this.#step;
+    const keyOf = this.#keyOf;
+    const key = this.#keys.of(keyOf(value));
+    this.#context.key = key;
+    this.#next.receive(value, timestamp, key);
+  }
+}
+
+/** Hands each record to several receivers, in order. */
+export class FanOut implements Receiver {
+  readonly #receivers: readonly Receiver[];
+
+  constructor(receivers: readonly Receiver[]) {
+    this.#receivers = receivers;
+  }
+
+  receive(value: unknown, timestamp: number, key: Key | null): void {
+    for (const receiver of this.#receivers) receiver.receive(value, timestamp, key);
+  }
+}

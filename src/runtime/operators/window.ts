@@ -1,0 +1,93 @@
+/**
+ * Windows that are aggregated as records come, and fire once, when the watermark passes their last millisecond.
+ *
+ *   record at 09:20 --> window [09:00, 10:00) --> entry (time 09:59:59.999, key) --> fires at watermark 09:59:59.999
+ *
+ * Entries lie time-major, so firing walks over what is due in the order (time, key group, key) and drops it; there is no
+ * timer per key. A record is late if its window has fired: it goes to the late stream and is counted.
+ */
+import type { TimedStore } from '../../state/index.ts';
+import type { Aggregation, WindowBounds, WindowNode } from '../graph.ts';
+import type { KeyFactory } from '../keys.ts';
+import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
+
+export interface WindowParts {
+  readonly context: OperatorContext;
+  readonly step: Step;
+  readonly node: WindowNode;
+  readonly keys: KeyFactory;
+  readonly store: TimedStore<unknown>;
+  readonly next: Receiver;
+  /** Undefined: nobody reads the late stream; records are only counted. */
+  readonly late: Receiver | undefined;
+}
+
+export class WindowOperator implements Receiver, TimedOperator {
+  readonly step: Step;
+  watermark: number = Number.NEGATIVE_INFINITY;
+  readonly #parts: WindowParts;
+  readonly #aggregate: Aggregation;
+  readonly #store: TimedStore<unknown>;
+  readonly #context: OperatorContext;
+  readonly #sizeMs: number;
+  readonly #offsetMs: number;
+
+  constructor(parts: WindowParts) {
+    this.#parts = parts;
+    this.step = parts.step;
+    this.#context = parts.context;
+    this.#store = parts.store;
+    this.#aggregate = parts.node.aggregate;
+    this.#sizeMs = parts.node.assigner.sizeMs;
+    this.#offsetMs = parts.node.assigner.offsetMs;
+  }
+
+  receive(value: unknown, timestamp: number, key: Key): void {
+    const time = this.#startOf(timestamp) + this.#sizeMs - 1;
+    if (time <= this.watermark) {
+      this.#context.late++;
+      this.#parts.late?.receive(value, timestamp, key);
+      return;
+    }
+    this.#context.step = this.step;
+    const accumulator = this.#store.get(time, key.state) ?? this.#aggregate.create();
+    this.#store.put(time, key.state, this.#aggregate.add(accumulator, value, timestamp));
+  }
+
+  nextEventTime(): number {
+    return this.#store.firstTime();
+  }
+
+  nextProcessingTime(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  lastEventTime(): number {
+    return this.#store.lastTime();
+  }
+
+  fireEvent(): void {
+    const entry = this.#store.first();
+    if (entry === undefined) return;
+    const { time, value } = entry;
+    const key = this.#parts.keys.ofState(entry.key);
+    this.#store.delete(time, entry.key);
+    this.#context.step = this.step;
+    this.#context.key = key;
+    const bounds: WindowBounds = { start: time + 1 - this.#sizeMs, end: time + 1 };
+    const result = this.#parts.node.result(this.#aggregate.result(value), bounds);
+    this.#parts.next.receive(result, time, key);
+  }
+
+  fireProcessing(): void {}
+
+  #startOf(timestamp: number): number {
+    return timestamp - modulo(timestamp - this.#offsetMs, this.#sizeMs);
+  }
+}
+
+/** Not negative, also before 1970. */
+function modulo(value: number, divisor: number): number {
+  const rest = value % divisor;
+  return rest < 0 ? rest + divisor : rest;
+}

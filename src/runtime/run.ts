@@ -1,0 +1,119 @@
+/** Starts jobs: `run(job, { data })`. */
+import { type Broker, type EmbeddedBrokerOptions, openBroker } from '../broker/index.ts';
+import { MillraceError, nodePlatform, type Platform } from '../platform/index.ts';
+import { checkGraph } from './compiler/check.ts';
+import { nameSteps } from './compiler/names.ts';
+import type { Graph } from './graph.ts';
+import { type JobHandle, JobRunner } from './job-runner.ts';
+import { checkOptions } from './options.ts';
+import type { EpochBudget } from './task.ts';
+
+/** A job: a name and the graph that it runs. */
+export interface Job {
+  readonly kind: 'job';
+  readonly name: string;
+  readonly graph: Graph;
+}
+
+export interface RunOptions {
+  /** The data directory, made where there is none. Give this or `broker`. */
+  readonly data?: string;
+  /** A log that is open already; it stays open when the job ends. */
+  readonly broker?: Broker;
+  /** With `broker`: the directory for the job's state; without it, the changelog in the log is all there is. */
+  readonly stateDirectory?: string;
+  /** `disk` (default) or `process`; see `EmbeddedBrokerOptions`. */
+  readonly durability?: 'disk' | 'process';
+  /** Fence off another live process that runs the job. Default false. */
+  readonly takeOver?: boolean;
+  /** How often committed state is folded into the state file, in ms. Default 3,000. */
+  readonly foldIntervalMs?: number;
+  /** Changelog that may wait to be folded before reading stops, in bytes. Default 256 MiB. */
+  readonly unfoldedBytesMax?: number;
+  /** How long an epoch may be; the defaults suit all but tests. */
+  readonly epoch?: Partial<EpochBudget>;
+  /** Size of journal files, large appends and the like, for a directory that this call opens. */
+  readonly log?: Omit<EmbeddedBrokerOptions, 'durability'>;
+  /** Files, time, randomness; default: those of Node.js. */
+  readonly platform?: Platform;
+}
+
+const runOptions = [
+  'data',
+  'broker',
+  'stateDirectory',
+  'durability',
+  'takeOver',
+  'foldIntervalMs',
+  'unfoldedBytesMax',
+  'epoch',
+  'log',
+  'platform',
+] as const satisfies readonly (keyof RunOptions)[];
+
+const epochDefaults: EpochBudget = {
+  turnMs: 10,
+  epochMs: 50,
+  epochBytes: 8 * 1024 * 1024,
+  epochRecords: Number.POSITIVE_INFINITY,
+};
+
+/**
+ * Runs a job in this process until it is stopped, and returns its handle at once; what keeps it from running is told by
+ * `handle.done` and `handle.status()`. Mistakes in the job or the options are thrown here, before anything is opened.
+ *
+ * @example
+ * const handle = await run(flightDelays, { data: './data' });
+ * process.once('SIGINT', () => handle.stop());
+ * await handle.done;
+ */
+export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle> {
+  checkOptions('run()', options, runOptions);
+  checkGraph(job.graph);
+  nameSteps(job.graph);
+  const platform = options.platform ?? nodePlatform();
+  const durability = options.durability ?? 'disk';
+  const opened = await openLog(platform, options);
+  return new JobRunner({
+    graph: job.graph,
+    broker: opened.broker,
+    platform,
+    directory: opened.directory,
+    durable: durability === 'disk',
+    takeOver: options.takeOver ?? false,
+    budget: { ...epochDefaults, ...options.epoch },
+    foldIntervalMs: options.foldIntervalMs ?? 3000,
+    unfoldedBytesMax: options.unfoldedBytesMax ?? 256 * 1024 * 1024,
+    onEnd: opened.close,
+  });
+}
+
+interface OpenedLog {
+  readonly broker: Broker;
+  readonly directory: string | undefined;
+  close(): Promise<void>;
+}
+
+async function openLog(platform: Platform, options: RunOptions): Promise<OpenedLog> {
+  const { data, broker, durability } = options;
+  if ((data === undefined) === (broker === undefined)) {
+    throw new MillraceError(
+      'INVALID',
+      "run() needs either { data: './data' } or { broker }: where the topics are.",
+    );
+  }
+  if (broker !== undefined) {
+    return { broker, directory: options.stateDirectory, close: async () => {} };
+  }
+  const directory = data ?? '';
+  const log = { ...options.log, ...(durability === undefined ? {} : { durability }) };
+  const opened = await openBroker(platform, directory, log);
+  return {
+    broker: opened,
+    directory,
+    close: async () => {
+      await opened.close();
+      if (options.platform === undefined) await platform.background.close();
+    },
+  };
+}

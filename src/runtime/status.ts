@@ -1,0 +1,39 @@
+/** What a running job tells about itself. */
+
+export type JobState = 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped' | 'failed';
+
+export interface PartitionStatus {
+  readonly topic: string;
+  readonly partition: number;
+  /** The next offset to read, as committed or about to be. */
+  readonly position: number;
+  readonly end: number;
+  /** Records not read yet. */
+  readonly lag: number;
+}
+
+export interface JobStatus {
+  readonly job: string;
+  readonly state: JobState;
+  /** Why nothing moves although there is input; undefined while all is well. */
+  readonly waitingFor: string | undefined;
+  /** ms since the epoch; undefined before the first record. */
+  readonly watermark: number | undefined;
+  readonly partitions: readonly PartitionStatus[];
+  readonly metrics: JobMetrics;
+  /** The failure that ended or restarted the job last. */
+  readonly error: Error | undefined;
+}
+
+/** Counters since the handle was made, unless said otherwise. */
+export interface JobMetrics {
+  readonly recordsRead: number;
+  readonly recordsWritten: number;
+  readonly lateRecords: number;
+  readonly commits: number;
+  readonly restarts: number;
+  /** Entries of state now: values, windows and timers. */
+  readonly stateEntries: number;
+  /** Changelog that is not folded into the state file yet, in bytes. */
+  readonly unfoldedBytes: number;
+}

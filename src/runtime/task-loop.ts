@@ -1,0 +1,181 @@
+/**
+ * Runs one task until it is stopped or fails: epoch, commit, and waiting for something to do. This is the only place of a
+ * job that awaits.
+ */
+import type { Commit } from '../broker/index.ts';
+import type { Cancellable, Clock } from '../platform/index.ts';
+import { Folding } from './folding.ts';
+import { type OpenedTask, type OpenTaskOptions, openTask } from './open-task.ts';
+import type { Task } from './task.ts';
+
+export interface TaskLoopOptions extends OpenTaskOptions {
+  readonly foldIntervalMs: number;
+  readonly unfoldedBytesMax: number;
+  /** Told of failures that do not stop the task. */
+  onError(error: unknown): void;
+  /** Told after each commit and whenever the task begins to wait. */
+  onProgress(): void;
+}
+
+/** Unfolded bytes from which folding does not wait for its interval. */
+const foldEagerBytes = 32 * 1024 * 1024;
+
+export class TaskLoop {
+  readonly #options: TaskLoopOptions;
+  readonly #opened: OpenedTask;
+  readonly #folding: Folding | undefined;
+  readonly #subscription: { close(): void };
+  #stopping: 'no' | 'now' | 'drained' = 'no';
+  #wake: (() => void) | undefined;
+  #timer: Cancellable | undefined;
+  #draining = false;
+  #commits = 0;
+
+  private constructor(options: TaskLoopOptions, opened: OpenedTask) {
+    this.#options = options;
+    this.#opened = opened;
+    this.#folding = this.#makeFolding();
+    this.#subscription = options.broker.subscribe(() => this.#onChange());
+  }
+
+  static async open(options: TaskLoopOptions): Promise<TaskLoop> {
+    return new TaskLoop(options, await openTask(options));
+  }
+
+  get task(): Task {
+    return this.#opened.task;
+  }
+
+  get commits(): number {
+    return this.#commits;
+  }
+
+  get unfoldedBytes(): number {
+    return this.#folding?.unfoldedBytes ?? 0;
+  }
+
+  get waitingFor(): string | undefined {
+    if (this.#folding?.isFull !== true) return undefined;
+    return `folding: ${this.unfoldedBytes} bytes of changelog are not in the state file yet`;
+  }
+
+  /** Ends `run` after the epoch under way is committed; `drain`: after all input is read and all windows are closed. */
+  stop(drain: boolean): void {
+    if (this.#stopping === 'now') return;
+    this.#stopping = drain ? 'drained' : 'now';
+    this.#wakeUp();
+  }
+
+  /** Resolves once stopped; rejects with what made the task fail. The task is not used again. */
+  async run(): Promise<void> {
+    try {
+      while (this.#stopping !== 'now') await this.#step();
+    } finally {
+      await this.#close();
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { task } = this;
+    if (this.#folding?.isFull === true) return this.#wait(Number.POSITIVE_INFINITY);
+    task.beginEpoch();
+    while (!task.turn() && !task.isFull()) await soon(this.#clock);
+    const commit = task.endEpoch();
+    if (commit !== undefined) await this.#commit(commit);
+    if (task.hasInput() || task.isDue()) {
+      if (commit === undefined) await soon(this.#clock);
+    } else if (this.#stopping === 'drained') {
+      this.#drainOn();
+    } else if (this.#stopping === 'no') {
+      await this.#wait(task.wakeInMs());
+    }
+  }
+
+  async #commit(commit: Commit): Promise<void> {
+    const { broker } = this.#options;
+    const { changelog, task } = this.#opened;
+    const appended = await broker.commit(commit);
+    task.committed();
+    this.#commits++;
+    const at = appended.findIndex((append) => append.topic === changelog);
+    const append = commit.appends[at];
+    const answer = appended[at];
+    if (append !== undefined && answer !== undefined) {
+      this.#folding?.add(append.batches, answer.baseOffset + answer.recordCount);
+    }
+    this.#options.onProgress();
+  }
+
+  #drainOn(): void {
+    if (!this.#draining) {
+      this.#draining = true;
+      this.task.drain();
+    } else if (this.task.drained) {
+      this.#stopping = 'now';
+    }
+  }
+
+  /** Until there is input, the clock has something to do, or the task is to stop. */
+  async #wait(delayMs: number): Promise<void> {
+    this.#options.onProgress();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (delayMs < Number.POSITIVE_INFINITY) {
+        this.#timer = this.#clock.after(Math.min(delayMs, 2 ** 30), () => this.#wakeUp());
+      }
+      this.#onChange(); // what came between looking and waiting
+    });
+  }
+
+  #onChange(): void {
+    if (this.#wake !== undefined && this.task.hasInput() && this.#folding?.isFull !== true)
+      this.#wakeUp();
+  }
+
+  #wakeUp(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  async #close(): Promise<void> {
+    this.#subscription.close();
+    this.#timer?.cancel();
+    await this.#folding?.close();
+    try {
+      await this.#options.broker.release(this.#opened.claim);
+    } catch (error) {
+      if (this.#stopping !== 'no') this.#options.onError(error); // else the failure itself is reported
+    }
+  }
+
+  #makeFolding(): Folding | undefined {
+    const { broker, platform, durable, foldIntervalMs, unfoldedBytesMax, onError } = this.#options;
+    const { statePath, claim, changelog, foldedOffset } = this.#opened;
+    if (statePath === undefined) return undefined;
+    return new Folding({
+      platform,
+      broker,
+      claim,
+      changelog,
+      statePath,
+      durable,
+      foldedOffset,
+      intervalMs: foldIntervalMs,
+      bytesEager: Math.min(foldEagerBytes, unfoldedBytesMax / 2),
+      bytesMax: unfoldedBytesMax,
+      onError,
+      onRoom: () => this.#wakeUp(),
+    });
+  }
+
+  get #clock(): Clock {
+    return this.#options.platform.clock;
+  }
+}
+
+function soon(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.soon(resolve));
+}

@@ -1,0 +1,374 @@
+/**
+ * A task: a chain of operators, the partitions it reads, its time and its state, moved on in epochs.
+ *
+ *   beginEpoch   notes the committed end of each partition, reads the clock once
+ *   turn         merges records in the order (event time, topic, partition, offset) of the partitions' heads and runs them
+ *                through the chain; fires what becomes due between records; stops when its share of time is used
+ *   endEpoch     gives the commit: positions moved, outputs, changes of state
+ *
+ * Everything here is synchronous and touches no file; waiting and committing is the loop's (task-loop.ts). A failure
+ * leaves the task useless: it is dropped, and another one recovers from the log, so that nothing of a failed epoch stays.
+ */
+import { type Append, type Broker, type Commit, RecordBatchBuilder } from '../broker/index.ts';
+import {
+  assert,
+  type Clock,
+  isMillraceError,
+  MillraceError,
+  messageOf,
+} from '../platform/index.ts';
+import type { KeyedStore, TaskState } from '../state/index.ts';
+import type { Chain } from './chain.ts';
+import type { OperatorContext } from './operator.ts';
+import type { PartitionInput } from './partition-input.ts';
+import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
+
+export interface TaskParts {
+  readonly name: string;
+  readonly incarnation: number;
+  /** The epoch that was committed last. */
+  readonly epoch: number;
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly changelog: string;
+  readonly chain: Chain;
+  readonly context: OperatorContext;
+  /** In the order of topic and partition. */
+  readonly inputs: readonly PartitionInput[];
+  readonly time: TaskTime;
+  readonly state: TaskState;
+  readonly timeStore: KeyedStore<TimeSnapshot>;
+  readonly budget: EpochBudget;
+}
+
+export interface EpochBudget {
+  /** A turn of the event loop takes about this long at most, in ms. */
+  readonly turnMs: number;
+  /** With a backlog, an epoch is committed after about this long, in ms. */
+  readonly epochMs: number;
+  /** And after about this many bytes of output. */
+  readonly epochBytes: number;
+  /** And after this many records; Infinity where only tests want it. */
+  readonly epochRecords: number;
+}
+
+/** The key of records that the task keeps for itself. */
+const ownKey = '\0';
+
+/** Records between two looks at the clock. */
+const checkEvery = 32;
+
+/** A changelog batch is closed at this size, in bytes. */
+const changelogBatchBytes = 512 * 1024;
+
+export class Task {
+  readonly #parts: TaskParts;
+  readonly #changes = new RecordBatchBuilder(16 * 1024);
+  #epoch: number;
+  #epochBegan = 0;
+  #turnEnds = 0;
+  #recordsInEpoch = 0;
+  #recordsRead = 0;
+  /** Positions as of the last commit. */
+  readonly #committed: number[];
+  #current: PartitionInput | undefined;
+  #inOperator = false;
+  #draining = 0;
+  #done = false;
+  #timeChanged = false;
+
+  constructor(parts: TaskParts) {
+    this.#parts = parts;
+    this.#epoch = parts.epoch;
+    this.#committed = parts.inputs.map(({ position }) => position);
+    for (const operator of parts.chain.timed) operator.watermark = parts.time.settled;
+  }
+
+  get parts(): TaskParts {
+    return this.#parts;
+  }
+
+  get recordsRead(): number {
+    return this.#recordsRead;
+  }
+
+  /** Whether a partition has records that were not read yet. */
+  hasInput(): boolean {
+    const { inputs, broker } = this.#parts;
+    return inputs.some((input) => input.position < broker.endOf(input));
+  }
+
+  /** Whether something is due now, without a new record. */
+  isDue(): boolean {
+    const { chain, time, clock } = this.#parts;
+    const now = clock.now();
+    return chain.timed.some(
+      (o) => o.nextEventTime() <= time.watermark || o.nextProcessingTime() <= now,
+    );
+  }
+
+  /** In how many ms the clock alone gives the task something to do; Infinity for never. */
+  wakeInMs(): number {
+    const { chain, time, clock } = this.#parts;
+    const now = clock.now();
+    let wake = time.wakeInMs(now, this.#nextEventTime());
+    for (const operator of chain.timed) wake = Math.min(wake, operator.nextProcessingTime() - now);
+    return Math.max(0, wake);
+  }
+
+  /** Lets event time run to the end of what is waiting, once all input is read: for a drain. */
+  drain(): void {
+    this.#draining = this.#parts.chain.timed.length + 1; // what fires may wait again, one step further down
+  }
+
+  get drained(): boolean {
+    return this.#draining === 0 || this.#nextEventTime() === Number.POSITIVE_INFINITY;
+  }
+
+  /** Notes the ends and reads the clock. Fails where a partition's next record can't be read. */
+  beginEpoch(): void {
+    const { clock, context, inputs, time } = this.#parts;
+    context.now = clock.now();
+    this.#epochBegan = clock.monotonicMs();
+    this.#recordsInEpoch = 0;
+    this.#done = false;
+    for (const [index, input] of inputs.entries()) {
+      input.noteEnd();
+      if (input.hasNext) time.sawNext(index, input.time);
+    }
+    const before = time.watermark;
+    time.updateIdleness(context.now);
+    const nothingNew = inputs.every((input) => !input.hasNext);
+    const quiet = time.quietWatermark(context.now, nothingNew, this.#lastEventTime());
+    if (quiet > time.watermark && quiet >= this.#nextEventTime()) time.watermark = quiet;
+    if (this.#draining > 0 && nothingNew) this.#drainStep();
+    this.#timeChanged ||= time.watermark !== before;
+  }
+
+  /** Works on the epoch for one turn of the event loop; true once it is done. */
+  turn(): boolean {
+    this.#turnEnds = this.#parts.clock.monotonicMs() + this.#parts.budget.turnMs;
+    try {
+      this.#done = this.#work();
+    } catch (error) {
+      throw this.#located(error);
+    }
+    return this.#done;
+  }
+
+  /** Whether the epoch is long enough to be committed although it is not done. */
+  isFull(): boolean {
+    const { budget, clock, chain } = this.#parts;
+    if (this.#recordsInEpoch >= budget.epochRecords) return true;
+    if (clock.monotonicMs() - this.#epochBegan >= budget.epochMs) return true;
+    let bytes = 0;
+    for (const sink of chain.sinks) bytes += sink.bytes;
+    return bytes >= budget.epochBytes;
+  }
+
+  /** What the epoch did; undefined where it did nothing. */
+  endEpoch(): Commit | undefined {
+    const { time, context, timeStore, name, incarnation, inputs, chain } = this.#parts;
+    time.endEpoch(this.#done, this.#recordsInEpoch > 0, context.now);
+    const positions = inputs.filter((input, i) => input.position !== this.#committed[i]);
+    const outputs = chain.sinks.flatMap((sink) => sink.takeAppends());
+    if (this.#timeChanged || this.#recordsInEpoch > 0) timeStore.put(ownKey, time.snapshot());
+    this.#timeChanged = false;
+    const changelog = this.#takeChanges();
+    if (positions.length === 0 && outputs.length === 0 && changelog === undefined) return undefined;
+    return {
+      task: name,
+      incarnation,
+      epoch: this.#epoch + 1,
+      clockMs: context.now,
+      positions: positions.map(({ topic, partition, position: offset }) => ({
+        topic,
+        partition,
+        offset,
+      })),
+      appends: changelog === undefined ? outputs : [...outputs, changelog],
+    };
+  }
+
+  /** The commit of the epoch is durable. */
+  committed(): void {
+    this.#epoch++;
+    for (const [i, { position }] of this.#parts.inputs.entries()) this.#committed[i] = position;
+  }
+
+  /** The commit that makes the resolved start positions durable, before the first record is read. */
+  firstCommit(): Commit {
+    const { inputs, name, incarnation, clock, context } = this.#parts;
+    context.now = clock.now();
+    const changelog = this.#takeChanges();
+    return {
+      task: name,
+      incarnation,
+      epoch: this.#epoch + 1,
+      clockMs: context.now,
+      positions: inputs.map(({ topic, partition, position: offset }) => ({
+        topic,
+        partition,
+        offset,
+      })),
+      appends: changelog === undefined ? [] : [changelog],
+    };
+  }
+
+  #work(): boolean {
+    if (!this.#advance() || !this.#fireProcessing()) return false;
+    for (;;) {
+      const first = this.#earliest(-1);
+      if (first === -1) return true;
+      if (!this.#runInput(first, this.#earliest(first))) return false;
+    }
+  }
+
+  /** The input whose next record comes first, besides `except`; -1 where there is none. */
+  #earliest(except: number): number {
+    let found = -1;
+    let time = Number.POSITIVE_INFINITY;
+    for (const [index, input] of this.#parts.inputs.entries()) {
+      if (!input.hasNext || index === except) continue;
+      if (found !== -1 && input.time >= time) continue; // inputs are in the order of topic and partition
+      found = index;
+      time = input.time;
+    }
+    return found;
+  }
+
+  /** Reads from one input while its next record comes before that of `bound`; false where time is up. */
+  #runInput(index: number, bound: number): boolean {
+    const { inputs, time, context } = this.#parts;
+    const input = inputs[index];
+    assert(input !== undefined, 'the earliest input exists');
+    const boundTime = inputs[bound]?.time ?? Number.POSITIVE_INFINITY;
+    const othersMin = time.othersMin(index);
+    context.sourcePartition = input.partition;
+    while (
+      input.hasNext &&
+      (input.time < boundTime || (input.time === boundTime && index < bound))
+    ) {
+      if (this.#recordsInEpoch % checkEvery === 0 && this.#timeIsUp()) return false;
+      const recordTime = input.time;
+      this.#process(input);
+      input.consume();
+      const next = input.hasNext ? input.time : Number.NEGATIVE_INFINITY;
+      time.observe(index, recordTime, next, othersMin, context.now);
+      if (!this.#advance()) return false;
+      if (this.#recordsInEpoch >= this.#parts.budget.epochRecords) return false;
+    }
+    return true;
+  }
+
+  #process(input: PartitionInput): void {
+    this.#current = input;
+    this.#inOperator = true;
+    this.#parts.context.key = input.key;
+    input.source.receiver.receive(input.value, input.time, input.key);
+    this.#inOperator = false;
+    this.#recordsInEpoch++;
+    this.#recordsRead++;
+  }
+
+  /** Brings the operators to the task's watermark, upstream ones first, firing what is due; false where time is up. */
+  #advance(): boolean {
+    const { time, chain } = this.#parts;
+    const { watermark } = time;
+    if (watermark === time.settled) return true;
+    for (const operator of chain.timed) {
+      operator.watermark = watermark;
+      for (let fired = 1; operator.nextEventTime() <= watermark; fired++) {
+        this.#current = undefined;
+        this.#inOperator = true;
+        operator.fireEvent();
+        this.#inOperator = false;
+        this.#timeChanged = true;
+        if (this.#mustPause(fired)) return false;
+      }
+    }
+    time.settled = watermark;
+    return true;
+  }
+
+  #fireProcessing(): boolean {
+    const { chain, context } = this.#parts;
+    for (const operator of chain.timed) {
+      for (let fired = 1; operator.nextProcessingTime() <= context.now; fired++) {
+        this.#current = undefined;
+        this.#inOperator = true;
+        operator.fireProcessing();
+        this.#inOperator = false;
+        if (this.#mustPause(fired)) return false;
+      }
+    }
+    return this.#settleNewlyDue();
+  }
+
+  /** Timers that were set for a time that has passed are due at once. */
+  #settleNewlyDue(): boolean {
+    const { time } = this.#parts;
+    if (this.#nextEventTime() > time.watermark) return true;
+    time.settled = Number.NEGATIVE_INFINITY;
+    return this.#advance();
+  }
+
+  #mustPause(fired: number): boolean {
+    const { budget } = this.#parts;
+    return budget.epochRecords === 1 || (fired % checkEvery === 0 && this.#timeIsUp());
+  }
+
+  #timeIsUp(): boolean {
+    return this.#parts.clock.monotonicMs() >= this.#turnEnds;
+  }
+
+  #drainStep(): void {
+    const { time } = this.#parts;
+    this.#draining--;
+    const last = this.#lastEventTime();
+    if (last > time.watermark) time.watermark = last;
+    if (this.#draining === 0) return;
+  }
+
+  #nextEventTime(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const operator of this.#parts.chain.timed) next = Math.min(next, operator.nextEventTime());
+    return next;
+  }
+
+  #lastEventTime(): number {
+    let last = Number.NEGATIVE_INFINITY;
+    for (const operator of this.#parts.chain.timed) last = Math.max(last, operator.lastEventTime());
+    return last;
+  }
+
+  #takeChanges(): Append | undefined {
+    const { state, context, changelog } = this.#parts;
+    const closed: Uint8Array[] = [];
+    const recordCount = state.takeChanges((key, value) => {
+      this.#changes.append(context.now, key, value);
+      if (this.#changes.byteLength >= changelogBatchBytes) closed.push(this.#changes.build());
+    });
+    if (recordCount === 0) return undefined;
+    if (this.#changes.recordCount > 0) closed.push(this.#changes.build());
+    const batches =
+      closed.length === 1 && closed[0] !== undefined ? closed[0] : Buffer.concat(closed);
+    return { topic: changelog, partition: 0, batches, recordCount, maxTimestamp: context.now };
+  }
+
+  /** Says where a function of the user failed. */
+  #located(error: unknown): unknown {
+    if (!this.#inOperator) return error;
+    this.#inOperator = false;
+    const { step, key } = this.#parts.context;
+    const where = this.#current?.describe() ?? 'a timer or window that was due';
+    const keyText = key === null ? '' : `, keyed ${JSON.stringify(key.value)}`;
+    const code = isMillraceError(error) ? error.code : 'USER_FUNCTION';
+    return new MillraceError(
+      code,
+      `Step "${step.name}" (${step.kind}) failed: ${messageOf(error)} (${where}${keyText}). Nothing of this record was kept; ` +
+        'after the fix the job goes on where it stood.',
+      { cause: error },
+    );
+  }
+}

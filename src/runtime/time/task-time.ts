@@ -1,0 +1,193 @@
+/**
+ * Event time of a task: watermarks per partition, merged, and what the clock adds when streams fall silent.
+ *
+ * The rules, which make results independent of batches, epochs and crashes where the input is there:
+ *
+ * - A partition's watermark is (the highest event time read, or that of its next record if it is there) minus the
+ *   out-of-orderness minus 1 ms. The task's is the minimum over partitions that are not idle, and never goes back.
+ * - A partition without any record is idle from the start. Another one becomes idle when the task has caught up with all
+ *   of its input and the partition has been silent for `idleAfterMs`. So a replay of input that is there never asks the
+ *   clock. A record makes it active again.
+ * - When every partition is caught up and silent for `quietAfterMs`, the watermark goes on with the time that has passed
+ *   since the last record, as far as something is waiting for it. Time while the job was stopped does not count.
+ *
+ * Plain state in, plain state out: `snapshot` is part of each checkpoint, `restore` brings it back exactly.
+ */
+
+/** How one source treats time. */
+export interface SourceTime {
+  readonly outOfOrdernessMs: number;
+  readonly idleAfterMs: number;
+  readonly quietAfterMs: number;
+}
+
+export interface PartitionTime {
+  readonly source: SourceTime;
+  /** The highest event time read; -Infinity before the first record. */
+  highest: number;
+  /** Event time of the next record; -Infinity where it is not there. */
+  next: number;
+  idle: boolean;
+  /** Clock reading when the last record was read, or when the task began. */
+  lastRecordMs: number;
+}
+
+/** What a checkpoint keeps; null stands for -Infinity. */
+export interface TimeSnapshot {
+  readonly watermark: number | null;
+  readonly settled: number | null;
+  /** Highest event time and idleness of each partition, by its name. */
+  readonly partitions: Readonly<Record<string, readonly [highest: number | null, idle: 0 | 1]>>;
+}
+
+const none = Number.NEGATIVE_INFINITY;
+
+export class TaskTime {
+  readonly partitions: readonly PartitionTime[];
+  /** No record at or before this time is expected any more. */
+  watermark: number = none;
+  /** The watermark up to which everything has fired. */
+  settled: number = none;
+  readonly #names: readonly string[];
+  /** Where the watermark stood at the last record: the quiet advance counts from here. */
+  #quietBase: number = none;
+  #lastRecordMs: number;
+  #caughtUp = false;
+
+  /** `now` is the clock reading at which the task begins: silence counts from here. */
+  constructor(
+    partitions: readonly { readonly name: string; readonly source: SourceTime }[],
+    now: number,
+  ) {
+    this.#names = partitions.map(({ name }) => name);
+    this.partitions = partitions.map(({ source }) => ({
+      source,
+      highest: none,
+      next: none,
+      idle: true,
+      lastRecordMs: now,
+    }));
+    this.#lastRecordMs = now;
+  }
+
+  /** The smallest watermark of the partitions besides `index`: constant while the task reads from that one. */
+  othersMin(index: number): number {
+    let min = Number.POSITIVE_INFINITY;
+    for (const [i, partition] of this.partitions.entries()) {
+      if (i !== index && !partition.idle) min = Math.min(min, watermarkOf(partition));
+    }
+    return min;
+  }
+
+  /** Notes that a record is there to be read next. */
+  sawNext(index: number, timestamp: number): void {
+    const partition = this.#at(index);
+    partition.next = timestamp;
+    partition.idle = false;
+  }
+
+  /**
+   * Counts the record that was processed, with the one behind it (-Infinity where it is not there), and moves the
+   * watermark. The hot call: one for each record.
+   */
+  observe(index: number, timestamp: number, next: number, othersMin: number, now: number): void {
+    const partition = this.#at(index);
+    if (timestamp > partition.highest) partition.highest = timestamp;
+    partition.next = next;
+    partition.lastRecordMs = now;
+    const own = watermarkOf(partition);
+    const merged = own < othersMin ? own : othersMin;
+    if (merged > this.watermark) this.watermark = merged;
+  }
+
+  /** At the end of an epoch: whether everything that had been committed when it began was read. */
+  endEpoch(caughtUp: boolean, readAny: boolean, now: number): void {
+    this.#caughtUp = caughtUp;
+    if (!readAny) return;
+    this.#lastRecordMs = now;
+    this.#quietBase = this.watermark;
+  }
+
+  /** At the start of an epoch, after `sawNext`: partitions that have been silent for long no longer hold time back. */
+  updateIdleness(now: number): void {
+    if (this.#caughtUp) for (const partition of this.partitions) markIdle(partition, now);
+    const merged = this.othersMin(-1);
+    if (merged === Number.POSITIVE_INFINITY || merged <= this.watermark) return;
+    this.watermark = merged;
+    this.#quietBase = Math.max(this.#quietBase, merged);
+  }
+
+  /**
+   * The watermark that a quiet stream has reached, at most `lastDue`; -Infinity while it is not quiet. `nothingNew`:
+   * no partition has a record to read.
+   */
+  quietWatermark(now: number, nothingNew: boolean, lastDue: number): number {
+    const silentMs = now - this.#lastRecordMs;
+    if (
+      !nothingNew ||
+      !this.#caughtUp ||
+      silentMs < this.#quietAfterMs() ||
+      this.#quietBase === none
+    ) {
+      return none;
+    }
+    return Math.min(this.#quietBase + silentMs, lastDue);
+  }
+
+  /** In how many ms the clock can change the watermark so that `nextDue` fires; Infinity where it can't. */
+  wakeInMs(now: number, nextDue: number): number {
+    let wake = Number.POSITIVE_INFINITY;
+    if (!this.#caughtUp || nextDue === Number.POSITIVE_INFINITY) return wake;
+    for (const { idle, lastRecordMs, source } of this.partitions) {
+      if (!idle) wake = Math.min(wake, lastRecordMs + source.idleAfterMs - now);
+    }
+    if (this.#quietBase === none) return wake;
+    const quietAt = this.#lastRecordMs + Math.max(this.#quietAfterMs(), nextDue - this.#quietBase);
+    return Math.min(wake, quietAt - now);
+  }
+
+  snapshot(): TimeSnapshot {
+    const partitions = this.partitions.map(
+      ({ highest, idle }, i) => [this.#names[i] ?? '', [orNull(highest), idle ? 1 : 0]] as const,
+    );
+    return {
+      watermark: orNull(this.watermark),
+      settled: orNull(this.settled),
+      partitions: Object.fromEntries(partitions),
+    };
+  }
+
+  restore(snapshot: TimeSnapshot): void {
+    this.watermark = snapshot.watermark ?? none;
+    this.settled = snapshot.settled ?? none;
+    this.#quietBase = this.watermark;
+    for (const [i, partition] of this.partitions.entries()) {
+      const saved = snapshot.partitions[this.#names[i] ?? ''];
+      if (saved === undefined) continue;
+      partition.highest = saved[0] ?? none;
+      partition.idle = saved[1] === 1;
+    }
+  }
+
+  /** The job's streams are quiet only when the most patient of its sources says so. */
+  #quietAfterMs(): number {
+    return Math.max(...this.partitions.map(({ source }) => source.quietAfterMs));
+  }
+
+  #at(index: number): PartitionTime {
+    return this.partitions[index] as PartitionTime; // indices are those of the inputs
+  }
+}
+
+function watermarkOf({ highest, next, source }: PartitionTime): number {
+  return (next > highest ? next : highest) - source.outOfOrdernessMs - 1;
+}
+
+function markIdle(partition: PartitionTime, now: number): void {
+  const silent = now - partition.lastRecordMs >= partition.source.idleAfterMs;
+  if (partition.next === none && silent) partition.idle = true;
+}
+
+function orNull(time: number): number | null {
+  return time === none ? null : time;
+}
