@@ -1,4 +1,5 @@
 /** The door of the runtime. */
+export { checkTopicName } from '../broker/index.ts';
 export { checkGraph } from './compiler/check.ts';
 export { describeGraph, formatMs } from './compiler/describe.ts';
 export { nameSteps } from './compiler/names.ts';

@@ -45,20 +45,33 @@ describe('a data directory', () => {
     await inDirectory(async (directory) => {
       const expected: string[] = [];
       for (let round = 0; round < 3; round++) {
-        const platform = nodePlatform();
-        const broker = await openBroker(platform, directory, small);
-        if (round === 0) await broker.createTopic('t', { partitions: 2 });
-        for (let i = 0; i < 400; i++) {
-          const size = i % 50 === 0 ? 40_000 : 300;
-          const value = `${round}.${i} ${'x'.repeat(size)}`;
-          expected.push(value);
-          await broker.append([appendOf(t0, [value])]);
-        }
-        expect(readAll(broker, t0)).toEqual(expected);
-        expect(broker.status().housekeepingError).toBeUndefined();
-        await broker.close();
-        await platform.background.close();
+        const values = Array.from(
+          { length: 400 },
+          (_, i) => `${round}.${i} ${'x'.repeat(sizeOf(i))}`,
+        );
+        expected.push(...values);
+        await appendInSession(directory, values, expected);
       }
     });
   });
 });
+
+/** Every fiftieth is a large append. */
+function sizeOf(index: number): number {
+  return index % 50 === 0 ? 40_000 : 300;
+}
+
+async function appendInSession(
+  directory: string,
+  values: readonly string[],
+  expected: readonly string[],
+): Promise<void> {
+  const platform = nodePlatform();
+  const broker = await openBroker(platform, directory, small);
+  if (broker.describeTopic('t') === undefined) await broker.createTopic('t');
+  for (const value of values) await broker.append([appendOf(t0, [value])]);
+  expect(readAll(broker, t0)).toEqual(expected);
+  expect(broker.status().housekeepingError).toBeUndefined();
+  await broker.close();
+  await platform.background.close();
+}

@@ -1,0 +1,83 @@
+/** Several aggregates as one: its accumulator is an object of theirs, so SQL over the state shows them by name. */
+import { MillraceError } from '../../platform/index.ts';
+import type { Aggregation } from '../../runtime/index.ts';
+import { type Aggregate, accumulatorCodec } from './aggregate.ts';
+
+/** Aggregates by the name of the field that their result gets. */
+export type Aggregates<Value> = Readonly<Record<string, Aggregate<Value, unknown>>>;
+
+/** What an object of aggregates results in. */
+export type ResultsOf<Fields> = {
+  readonly [Name in keyof Fields]: Fields[Name] extends Aggregate<never, infer Result>
+    ? Result
+    : never;
+};
+
+type Accumulators = Record<string, unknown>;
+
+/** Fails with `INVALID` for what is not an aggregate, and for field names in `reserved`. */
+export function composite(
+  fields: Readonly<Record<string, unknown>>,
+  where: string,
+  reserved: readonly string[],
+): Aggregation {
+  const entries = Object.entries(fields).map(([name, field]) => {
+    if (reserved.includes(name) || name === '__proto__') throw reservedField(name, where);
+    if (!isAggregate(field)) throw notAnAggregate(name, where);
+    return [name, field] as const;
+  });
+  if (entries.length === 0) {
+    throw new MillraceError(
+      'INVALID',
+      `${where} needs at least one aggregate, for example { records: count() }.`,
+    );
+  }
+  return {
+    name: `{${entries.map(([name, aggregate]) => `${name}: ${aggregate.name}`).join(', ')}}`,
+    create: () =>
+      Object.fromEntries(entries.map(([name, aggregate]) => [name, aggregate.create()])),
+    add(accumulator, value, timestamp) {
+      const state = accumulator as Accumulators; // what create made
+      for (const [name, aggregate] of entries) {
+        state[name] = aggregate.add(state[name], value, timestamp);
+      }
+      return state;
+    },
+    merge(left, right) {
+      const [a, b] = [left as Accumulators, right as Accumulators]; // what create made
+      for (const [name, aggregate] of entries) a[name] = aggregate.merge(a[name], b[name]);
+      return a;
+    },
+    result(accumulator) {
+      const state = accumulator as Accumulators; // what create made
+      const results: Record<string, unknown> = {};
+      for (const [name, aggregate] of entries) results[name] = aggregate.result(state[name]);
+      return results;
+    },
+    codec: accumulatorCodec,
+  };
+}
+
+function isAggregate(field: unknown): field is Aggregation {
+  return (
+    typeof field === 'object' &&
+    field !== null &&
+    'create' in field &&
+    'add' in field &&
+    'result' in field
+  );
+}
+
+function reservedField(name: string, where: string): MillraceError {
+  return new MillraceError(
+    'INVALID',
+    `${where}: a field can't be named "${name}", because every result has one of its own. Choose another name.`,
+  );
+}
+
+function notAnAggregate(name: string, where: string): MillraceError {
+  return new MillraceError(
+    'INVALID',
+    `${where}: "${name}" is not an aggregate. Call one: count(), sum(...), min(...), max(...), mean(...), share(...), first(...) or last(...).`,
+  );
+}

@@ -1,0 +1,42 @@
+/** first and last: by arrival, not by event time. */
+import { json } from '../../formats/index.ts';
+import { type Aggregate, accumulatorCodec } from './aggregate.ts';
+
+const plain = json<unknown>();
+
+/** In an array, so that nothing yet differs from null. */
+type Kept = [] | [unknown];
+
+/** What `select` returned for the first record that came; it must be plain JSON. */
+export function first<Value, Result>(select: (value: Value) => Result): Aggregate<Value, Result> {
+  return keeping('first', (kept, value) => (kept.length === 1 ? kept : keep(select, value)));
+}
+
+/** What `select` returned for the record that came last; it must be plain JSON. */
+export function last<Value, Result>(select: (value: Value) => Result): Aggregate<Value, Result> {
+  return keeping('last', (_kept, value) => keep(select, value));
+}
+
+function keep<Value, Result>(select: (value: Value) => Result, value: Value): Kept {
+  const selected = select(value);
+  plain.check?.(selected);
+  return [structuredClone(selected)]; // the record may be changed by whoever sees it next
+}
+
+function keeping<Value, Result>(
+  name: 'first' | 'last',
+  add: (kept: Kept, value: Value) => Kept,
+): Aggregate<Value, Result> {
+  return {
+    name,
+    create: (): Kept => [],
+    add: (accumulator, value) => add(accumulator as Kept, value), // what create made
+    merge(left, right) {
+      const [earlier, later] = [left as Kept, right as Kept]; // what create made
+      if (earlier.length === 0) return later;
+      return name === 'first' || later.length === 0 ? earlier : later;
+    },
+    result: (accumulator) => structuredClone((accumulator as Kept)[0]) as Result, // what select returned
+    codec: accumulatorCodec,
+  };
+}

@@ -1,0 +1,38 @@
+/** Collects the nodes of one job while its streams are built. Streams are immutable; only this grows. */
+import { MillraceError } from '../platform/index.ts';
+import type { Edge, Graph, GraphNode } from '../runtime/index.ts';
+
+/** A node before it has its place. */
+export type NewNode = GraphNode extends infer Node
+  ? Node extends GraphNode
+    ? Omit<Node, 'id'>
+    : never
+  : never;
+
+export class GraphBuilder {
+  readonly job: string;
+  readonly #nodes: GraphNode[] = [];
+  #built = false;
+
+  constructor(job: string) {
+    this.job = job;
+  }
+
+  /** Adds a node and returns the edge that leads out of it. */
+  add(node: NewNode): Edge {
+    if (this.#built) {
+      throw new MillraceError(
+        'INVALID',
+        `Job "${this.job}" is built already: add steps inside the function given to job().`,
+      );
+    }
+    const id = this.#nodes.length;
+    this.#nodes.push({ ...node, id } as GraphNode); // a node is what it was, with its id
+    return { node: id, port: 'out' };
+  }
+
+  build(): Graph {
+    this.#built = true;
+    return { job: this.job, nodes: this.#nodes };
+  }
+}

@@ -1,0 +1,21 @@
+/** The door of the fluent API. */
+export type { Aggregate } from './aggregates/aggregate.ts';
+export type { Aggregates, ResultsOf } from './aggregates/composite.ts';
+export { first, last } from './aggregates/first-last.ts';
+export { count, max, mean, min, share, sum } from './aggregates/numbers.ts';
+export { type Duration, durationMs } from './duration.ts';
+export { type FromOptions, isJob, type JobContext, job } from './job.ts';
+export type { Emitted, KeyContext, ProcessFunctions, StatesOf } from './process.ts';
+export { type ValueSpec, value } from './state-specs.ts';
+export {
+  type KeyByOptions,
+  KeyedStream,
+  type StepOptions,
+  Stream,
+  type ToOptions,
+  WindowedStream,
+  WindowResults,
+  type WindowTimes,
+} from './stream.ts';
+export { type Topic, type TopicSettings, topic } from './topic.ts';
+export { tumbling } from './window-assigners.ts';

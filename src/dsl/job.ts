@@ -1,0 +1,118 @@
+/** Jobs: `job(name, ({ from }) => { ... })`. */
+import { MillraceError } from '../platform/index.ts';
+import {
+  checkGraph,
+  checkOptions,
+  checkTopicName,
+  type Job,
+  nameSteps,
+  type StartPosition,
+} from '../runtime/index.ts';
+import { type Duration, durationMs } from './duration.ts';
+import { GraphBuilder } from './graph-builder.ts';
+import { checkStepName, Stream } from './stream.ts';
+import type { Topic } from './topic.ts';
+
+/** How a job reads a topic. */
+export interface FromOptions<Value> {
+  /** When what a value tells of happened, in ms since the epoch. Default: the record's own timestamp. */
+  readonly eventTime?: (value: Value) => number;
+  /** How much earlier than the latest record so far a record may have happened without being late. Default `'0s'`. */
+  readonly outOfOrderness?: Duration;
+  /** A partition that is read to its end and silent this long no longer holds windows open. Default `'5s'`. */
+  readonly idleAfter?: Duration;
+  /**
+   * When all partitions are read to their ends and silent this long, event time goes on with the clock, so that the last
+   * windows close. `'off'`: only records move event time. Default `'10s'`.
+   */
+  readonly quietAfter?: Duration | 'off';
+  /** Where to begin when the job has not read the topic before. Default `'earliest'`. */
+  readonly start?: 'earliest' | 'latest' | { readonly timestamp: number | string };
+}
+
+/** What a job is built with. */
+export interface JobContext {
+  /**
+   * The records of a topic as a stream.
+   * @example from(flights, { eventTime: (f) => f.date, outOfOrderness: '3h' })
+   */
+  from<Key, Value>(topic: Topic<Key, Value>, options?: FromOptions<Value>): Stream<Value, Key>;
+}
+
+const fromOptions = ['eventTime', 'outOfOrderness', 'idleAfter', 'quietAfter', 'start'] as const;
+
+/**
+ * A job: reads topics, computes, writes topics. It is built at once, so mistakes are thrown from the call that was wrong;
+ * `run(job, { data })` runs it. Its name is the identity of its state and positions.
+ *
+ * @example
+ * export default job('flight-delays', ({ from }) => {
+ *   from(flights).filter((f) => f.delay > 15).to(delayed);
+ * });
+ */
+export function job(name: string, build: (context: JobContext) => void): Job {
+  checkJobName(name);
+  const builder = new GraphBuilder(name);
+  build({ from: (topic, options = {}) => addSource(builder, topic, options) });
+  const graph = builder.build();
+  checkGraph(graph);
+  nameSteps(graph);
+  return { kind: 'job', name, graph };
+}
+
+/** Whether `value` is what `job()` returns. */
+export function isJob(value: unknown): value is Job {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    value.kind === 'job' &&
+    'graph' in value
+  );
+}
+
+function checkJobName(name: string): void {
+  checkStepName(name, name);
+  checkTopicName(`__${name}-0-changelog`);
+}
+
+function addSource<Key, Value>(
+  builder: GraphBuilder,
+  topic: Topic<Key, Value>,
+  options: FromOptions<Value>,
+): Stream<Value, Key> {
+  if (topic?.kind !== 'topic') {
+    throw new MillraceError(
+      'INVALID',
+      `Job "${builder.job}": from() takes a topic: make one with topic(name, { key, value }).`,
+    );
+  }
+  const where = `from("${topic.name}")`;
+  checkOptions(where, options, fromOptions);
+  const { eventTime, outOfOrderness = 0, idleAfter = '5s', quietAfter = '10s' } = options;
+  const edge = builder.add({
+    kind: 'source',
+    name: undefined,
+    topic: topic as Topic<unknown, unknown>, // the graph does not know types
+    eventTime: eventTime as ((value: unknown) => number) | undefined, // likewise
+    outOfOrdernessMs: durationMs(outOfOrderness, `outOfOrderness of ${where}`),
+    idleAfterMs: durationMs(idleAfter, `idleAfter of ${where}`),
+    quietAfterMs:
+      quietAfter === 'off'
+        ? Number.POSITIVE_INFINITY
+        : durationMs(quietAfter, `quietAfter of ${where}`),
+    start: startOf(options.start ?? 'earliest', where),
+  });
+  return new Stream(builder, edge);
+}
+
+function startOf(start: NonNullable<FromOptions<never>['start']>, where: string): StartPosition {
+  if (start === 'earliest' || start === 'latest') return start;
+  const timestamp =
+    typeof start.timestamp === 'string' ? Date.parse(start.timestamp) : start.timestamp;
+  if (Number.isFinite(timestamp)) return { timestamp };
+  throw new MillraceError(
+    'INVALID',
+    `start of ${where} can't be ${JSON.stringify(start)}: use 'earliest', 'latest', or { timestamp: ms or an ISO 8601 date }.`,
+  );
+}

@@ -1,0 +1,39 @@
+/** What users write for `process`: typed by the state that they declare. */
+import type { StateSpec, Timer, TimerService, ValueState } from '../runtime/index.ts';
+
+/** Declared state by name. */
+export type StateSpecs = Readonly<Record<string, StateSpec>>;
+
+/** The state of the current key, by name. */
+export type StatesOf<Specs> = {
+  readonly [Name in keyof Specs]: Specs[Name] extends StateSpec<infer Value>
+    ? ValueState<Value>
+    : never;
+};
+
+/** What a callback sees while it handles one record or timer; not valid afterwards. */
+export interface KeyContext<Key, Specs> {
+  readonly key: Key;
+  /** Event time of the record, or the time of the timer, in ms. */
+  readonly timestamp: number;
+  /** No record at or before this time is expected any more. */
+  readonly watermark: number;
+  /** The epoch's clock reading, ms since the epoch. Use it instead of Date.now(): it is recorded. */
+  readonly now: number;
+  readonly state: StatesOf<Specs>;
+  /** Timers of the current key; setting one twice is setting it once. */
+  readonly timers: { readonly event: TimerService; readonly processing: TimerService };
+}
+
+/** Records that a callback emits: any iterable, or nothing. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a callback without a return statement is of type void
+export type Emitted<Out> = Iterable<Out> | undefined | void;
+
+/** A keyed step with state and timers. What the callbacks return is emitted, with the time of the record or timer. */
+export interface ProcessFunctions<Value, Key, Specs extends StateSpecs, Out, TimerOut> {
+  /** Names the step, and its state on disk. */
+  readonly name?: string;
+  readonly state?: Specs;
+  onRecord(value: Value, context: KeyContext<Key, Specs>): Emitted<Out>;
+  onTimer?(timer: Timer, context: KeyContext<Key, Specs>): Emitted<TimerOut>;
+}

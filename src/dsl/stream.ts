@@ -1,0 +1,364 @@
+/**
+ * Streams: what users chain. Each method adds a step to the job's graph and returns a new stream; nothing runs. The types
+ * carry what is legal: windows and state need keys, a topic takes only what fits it.
+ */
+import { type Codec, keyJson } from '../formats/index.ts';
+import { MillraceError } from '../platform/index.ts';
+import {
+  checkOptions,
+  type Edge,
+  type ProcessDefinition,
+  type StateSpec,
+  type TumblingWindows,
+  type WindowBounds,
+} from '../runtime/index.ts';
+import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
+import type { GraphBuilder } from './graph-builder.ts';
+import type { ProcessFunctions, StateSpecs } from './process.ts';
+import { reducing } from './reducing.ts';
+import type { Topic } from './topic.ts';
+
+/** A name for a step: errors and metrics show it, and the state of a step is kept under it. */
+export interface StepOptions {
+  readonly name?: string;
+}
+
+export interface KeyByOptions<Key> extends StepOptions {
+  /** How keys are told apart and kept: equal bytes, equal keys. Default: canonical JSON. */
+  readonly key?: Codec<Key>;
+}
+
+export interface ToOptions<Value, Key> {
+  /** The key of the written record. Default: the stream's key. */
+  readonly key?: (value: Value) => Key;
+}
+
+/** When a window of a result begins and ends, in ms since the epoch: `[windowStart, windowEnd)`. */
+export interface WindowTimes {
+  readonly windowStart: number;
+  readonly windowEnd: number;
+}
+
+/** A stream of values; `Key` is what `to` writes as the key of each record. */
+export class Stream<Value, Key> {
+  protected readonly graph: GraphBuilder;
+  protected readonly edge: Edge;
+
+  constructor(graph: GraphBuilder, edge: Edge) {
+    this.graph = graph;
+    this.edge = edge;
+  }
+
+  /**
+   * Turns each value into another one.
+   * @example flights.map((f) => ({ origin: f.origin, late: f.delay > 15 }))
+   */
+  map<Out>(map: (value: Value) => Out, options: StepOptions = {}): Stream<Out, Key> {
+    return new Stream(this.graph, this.addMap(map, options));
+  }
+
+  /**
+   * Keeps the values for which `keep` returns true.
+   * @example flights.filter((f) => f.delay > 0)
+   */
+  filter<Out extends Value>(
+    keep: (value: Value) => value is Out,
+    options?: StepOptions,
+  ): Stream<Out, Key>;
+  filter(keep: (value: Value) => boolean, options?: StepOptions): Stream<Value, Key>;
+  filter(keep: (value: Value) => boolean, options: StepOptions = {}): Stream<Value, Key> {
+    return new Stream(this.graph, this.addFilter(keep, options));
+  }
+
+  /**
+   * Turns each value into any number of others.
+   * @example lines.flatMap((line) => line.split(' '))
+   */
+  flatMap<Out>(
+    expand: (value: Value) => Iterable<Out>,
+    options: StepOptions = {},
+  ): Stream<Out, Key> {
+    return new Stream(this.graph, this.addFlatMap(expand, options));
+  }
+
+  /**
+   * Groups by key: what follows has state and windows for each key.
+   * @example flights.keyBy((f) => f.origin)
+   */
+  keyBy<NewKey>(
+    key: (value: Value) => NewKey,
+    options: KeyByOptions<NewKey> = {},
+  ): KeyedStream<Value, NewKey> {
+    this.check('keyBy()', key, options, ['name', 'key']);
+    const node = {
+      kind: 'keyBy' as const,
+      input: this.edge,
+      name: options.name,
+      key: key as (value: unknown) => NewKey, // the graph does not know types
+      codec: (options.key ?? keyJson<NewKey>()) as Codec<unknown>, // likewise
+    };
+    return new KeyedStream(this.graph, this.graph.add(node));
+  }
+
+  /**
+   * Writes the stream to a topic, which is made if it does not exist.
+   * @example byHour.to(delays)
+   */
+  to(topic: Topic<Key, Value>): void;
+  to<TopicKey>(topic: Topic<TopicKey, Value>, options: Required<ToOptions<Value, TopicKey>>): void;
+  to<TopicKey>(topic: Topic<TopicKey, Value>, options: ToOptions<Value, TopicKey> = {}): void {
+    if (topic?.kind !== 'topic') {
+      throw new MillraceError(
+        'INVALID',
+        `Job "${this.graph.job}": to() takes a topic: make one with topic(name, { key, value }).`,
+      );
+    }
+    checkOptions(`to("${topic.name}")`, options, ['key']);
+    const key = options.key as ((value: unknown) => unknown) | undefined; // the graph does not know types
+    const spec = topic as Topic<unknown, unknown>; // likewise
+    this.graph.add({ kind: 'sink', input: this.edge, name: undefined, topic: spec, key });
+  }
+
+  protected addMap(map: (value: Value) => unknown, options: StepOptions): Edge {
+    this.check('map()', map, options, ['name']);
+    return this.graph.add({
+      kind: 'map',
+      input: this.edge,
+      name: options.name,
+      map: map as (value: unknown) => unknown, // the graph does not know types
+    });
+  }
+
+  protected addFilter(keep: (value: Value) => boolean, options: StepOptions): Edge {
+    this.check('filter()', keep, options, ['name']);
+    return this.graph.add({
+      kind: 'filter',
+      input: this.edge,
+      name: options.name,
+      keep: keep as (value: unknown) => boolean, // the graph does not know types
+    });
+  }
+
+  protected addFlatMap(expand: (value: Value) => Iterable<unknown>, options: StepOptions): Edge {
+    this.check('flatMap()', expand, options, ['name']);
+    return this.graph.add({
+      kind: 'flatMap',
+      input: this.edge,
+      name: options.name,
+      expand: expand as (value: unknown) => Iterable<unknown>, // the graph does not know types
+    });
+  }
+
+  protected check(
+    call: string,
+    run: unknown,
+    options: StepOptions,
+    known: readonly string[],
+  ): void {
+    if (typeof run !== 'function') {
+      throw new MillraceError(
+        'INVALID',
+        `Job "${this.graph.job}": ${call} takes a function, not ${String(run)}.`,
+      );
+    }
+    checkOptions(call, options, known);
+    checkStepName(this.graph.job, options.name);
+  }
+}
+
+/** A stream whose steps can have state, timers and windows for each key. */
+export class KeyedStream<Value, Key> extends Stream<Value, Key> {
+  override map<Out>(map: (value: Value) => Out, options: StepOptions = {}): KeyedStream<Out, Key> {
+    return new KeyedStream(this.graph, this.addMap(map, options));
+  }
+
+  override filter<Out extends Value>(
+    keep: (value: Value) => value is Out,
+    options?: StepOptions,
+  ): KeyedStream<Out, Key>;
+  override filter(keep: (value: Value) => boolean, options?: StepOptions): KeyedStream<Value, Key>;
+  override filter(
+    keep: (value: Value) => boolean,
+    options: StepOptions = {},
+  ): KeyedStream<Value, Key> {
+    return new KeyedStream(this.graph, this.addFilter(keep, options));
+  }
+
+  override flatMap<Out>(
+    expand: (value: Value) => Iterable<Out>,
+    options: StepOptions = {},
+  ): KeyedStream<Out, Key> {
+    return new KeyedStream(this.graph, this.addFlatMap(expand, options));
+  }
+
+  /**
+   * Groups the records of each key by event time.
+   * @example flights.keyBy((f) => f.origin).window(tumbling('1h'))
+   */
+  window(assigner: TumblingWindows): WindowedStream<Value, Key> {
+    if (assigner?.kind !== 'tumbling') {
+      throw new MillraceError(
+        'INVALID',
+        `Job "${this.graph.job}": window() takes tumbling(size); other windows do not exist yet.`,
+      );
+    }
+    return new WindowedStream(this.graph, this.edge, assigner);
+  }
+
+  /**
+   * Running aggregates for each key: a result for each record.
+   * @example payments.keyBy((p) => p.account).aggregate({ balance: sum((p) => p.amount) })
+   */
+  aggregate<Fields extends Aggregates<Value>>(
+    fields: Fields,
+    options: StepOptions = {},
+  ): KeyedStream<ResultsOf<Fields>, Key> {
+    checkOptions('aggregate()', options, ['name']);
+    const aggregation = composite(fields, 'aggregate()', []);
+    const spec = { kind: 'value' as const, codec: aggregation.codec, shape: aggregation.name };
+    return this.#addProcess('aggregate', options.name, {
+      state: { accumulator: spec },
+      onRecord(value, { state, timestamp }) {
+        const before = state['accumulator']?.get() ?? aggregation.create();
+        const after = aggregation.add(before, value, timestamp);
+        state['accumulator']?.set(after);
+        return [aggregation.result(after)];
+      },
+      onTimer: undefined,
+    });
+  }
+
+  /**
+   * Combines the values of each key, one after another: a result for each record. The first value is the first result.
+   * @example bids.keyBy((b) => b.auction).reduce((best, b) => (b.price > best.price ? b : best))
+   */
+  reduce(
+    combine: (reduced: Value, value: Value) => Value,
+    options: StepOptions = {},
+  ): KeyedStream<Value, Key> {
+    this.check('reduce()', combine, options, ['name']);
+    const { codec, add } = reducing(combine);
+    return this.#addProcess('reduce', options.name, {
+      state: { reduced: { kind: 'value', codec } },
+      onRecord(value, { state }) {
+        const after = add(state['reduced']?.get() as Value | undefined, value as Value); // what set kept
+        state['reduced']?.set(after);
+        return [after];
+      },
+      onTimer: undefined,
+    });
+  }
+
+  /**
+   * The general step: state and timers for each key, and functions that return what they emit.
+   * @example
+   * stream.keyBy((e) => e.user).process({
+   *   state: { seen: value<number>() },
+   *   *onRecord(event, { state }) {
+   *     state.seen.update((n = 0) => n + 1);
+   *     if (state.seen.get() === 1) yield event;
+   *   },
+   * })
+   */
+  process<Specs extends StateSpecs = Record<never, never>, Out = never, TimerOut = never>(
+    functions: ProcessFunctions<Value, Key, Specs, Out, TimerOut>,
+  ): KeyedStream<Out | TimerOut, Key> {
+    checkOptions('process()', functions, ['name', 'state', 'onRecord', 'onTimer']);
+    this.check('process()', functions.onRecord, { ...nameOf(functions) }, ['name']);
+    const state: Readonly<Record<string, StateSpec>> = functions.state ?? {};
+    const definition = { state, onRecord: functions.onRecord, onTimer: functions.onTimer };
+    return this.#addProcess('process', functions.name, definition as unknown as ProcessDefinition); // the graph does not know types
+  }
+
+  #addProcess<Out>(
+    label: string,
+    name: string | undefined,
+    definition: ProcessDefinition,
+  ): KeyedStream<Out, Key> {
+    checkStepName(this.graph.job, name);
+    const node = { kind: 'process' as const, input: this.edge, name, label, definition };
+    return new KeyedStream(this.graph, this.graph.add(node));
+  }
+}
+
+/** The records of each key, by window; say what is to be made of them. */
+export class WindowedStream<Value, Key> {
+  readonly #graph: GraphBuilder;
+  readonly #edge: Edge;
+  readonly #assigner: TumblingWindows;
+
+  constructor(graph: GraphBuilder, edge: Edge, assigner: TumblingWindows) {
+    this.#graph = graph;
+    this.#edge = edge;
+    this.#assigner = assigner;
+  }
+
+  /**
+   * One result for each key and window, once the watermark has passed its end; records that come later go to `late`.
+   * @example .window(tumbling('1h')).aggregate({ flights: count(), worst: max((f) => f.delay) })
+   */
+  aggregate<Fields extends Aggregates<Value>>(
+    fields: Fields,
+    options: StepOptions = {},
+  ): WindowResults<ResultsOf<Fields> & WindowTimes, Key, Value> {
+    checkOptions('aggregate()', options, ['name']);
+    checkStepName(this.#graph.job, options.name);
+    const aggregate = composite(fields, 'aggregate()', ['windowStart', 'windowEnd']);
+    const edge = this.#graph.add({
+      kind: 'window',
+      input: this.#edge,
+      name: options.name,
+      assigner: this.#assigner,
+      aggregate,
+      result: (result, { start, end }: WindowBounds) => ({
+        ...(result as object), // composite results are objects
+        windowStart: start,
+        windowEnd: end,
+      }),
+    });
+    return new WindowResults(this.#graph, edge);
+  }
+
+  /**
+   * Combines the values of each key and window, one after another, in the order of arrival.
+   * @example .window(tumbling('1m')).reduce((best, bid) => (bid.price > best.price ? bid : best))
+   */
+  reduce(
+    combine: (reduced: Value, value: Value) => Value,
+    options: StepOptions = {},
+  ): WindowResults<Value, Key, Value> {
+    checkOptions('reduce()', options, ['name']);
+    checkStepName(this.#graph.job, options.name);
+    const { aggregation } = reducing(combine);
+    const edge = this.#graph.add({
+      kind: 'window',
+      input: this.#edge,
+      name: options.name,
+      assigner: this.#assigner,
+      aggregate: aggregation,
+      result: (result) => result,
+    });
+    return new WindowResults(this.#graph, edge);
+  }
+}
+
+/** The results of windows, and the records that came too late for theirs. */
+export class WindowResults<Value, Key, In> extends KeyedStream<Value, Key> {
+  /** Records whose window had fired before they came. They are counted even if nobody reads this. */
+  get late(): KeyedStream<In, Key> {
+    return new KeyedStream(this.graph, { node: this.edge.node, port: 'late' });
+  }
+}
+
+/** Fails with `INVALID`. */
+export function checkStepName(job: string, name: string | undefined): void {
+  if (name === undefined || /^[a-zA-Z0-9._-]{1,200}$/.test(name)) return;
+  throw new MillraceError(
+    'INVALID',
+    `Job "${job}": a step can't be named ${JSON.stringify(name)}: use 1 to 200 letters, digits, dots, underscores or hyphens.`,
+  );
+}
+
+function nameOf({ name }: StepOptions): StepOptions {
+  return name === undefined ? {} : { name };
+}
