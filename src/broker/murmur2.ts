@@ -1,5 +1,6 @@
 /**
- * Murmur2, bit for bit as Kafka computes it (seed 0x9747b28c), so that a key goes to the same partition here and there.
+ * Murmur2, bit for bit as Kafka computes it (seed 0x9747b28c), so that a key goes to the same
+ * partition here and there.
  * Source: org.apache.kafka.common.utils.Utils.murmur2.
  */
 const seed = 0x9747b28c;

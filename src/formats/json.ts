@@ -19,14 +19,15 @@ const jsonCodec: Codec<unknown> = {
   name: 'json',
   text: true,
   encode(value) {
-    check(value);
+    checkJson(value);
     return Buffer.from(JSON.stringify(value), 'utf8');
   },
   decode: decodeJson,
-  check,
+  check: checkJson,
 };
 
-function check(value: unknown): void {
+/** Fails with `ENCODE`, naming the part of `value` that JSON would change. */
+function checkJson(value: unknown): void {
   if (isPlain(value, 0)) return;
   throw new MillraceError(
     'ENCODE',

@@ -5,6 +5,6 @@ import { kindOf } from './plain.ts';
 export function wrongType(codec: string, wanted: string, value: unknown): MillraceError {
   return new MillraceError(
     'ENCODE',
-    `The ${codec} codec writes a ${wanted}, but got ${kindOf(value)}. Use the codec of what you write.`,
+    `The ${codec} codec writes a ${wanted}, but got ${kindOf(value)}. Use the codec of the value.`,
   );
 }
