@@ -25,11 +25,13 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.#bytes.writeUInt8(value, this.#advance(1));
+    const position = this.#advance(1); // first: it may replace the bytes
+    this.#bytes.writeUInt8(value, position);
   }
 
   u32(value: number): void {
-    this.#bytes.writeUInt32BE(value, this.#advance(4));
+    const position = this.#advance(4);
+    this.#bytes.writeUInt32BE(value, position);
   }
 
   setU32(position: number, value: number): void {
@@ -44,13 +46,15 @@ export class ByteWriter {
   }
 
   raw(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#advance(bytes.length));
+    const position = this.#advance(bytes.length);
+    this.#bytes.set(bytes, position);
   }
 
   string(text: string): void {
     const length = Buffer.byteLength(text);
     this.u32(length);
-    this.#bytes.write(text, this.#advance(length), 'utf8');
+    const position = this.#advance(length);
+    this.#bytes.write(text, position, 'utf8');
   }
 
   /** Makes room for `length` bytes and returns where they begin. */
