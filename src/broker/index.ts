@@ -7,6 +7,12 @@ export {
 } from './embedded-broker.ts';
 export { MemoryBroker, type MemoryBrokerOptions } from './memory-broker.ts';
 export { murmur2, partitionOf, positiveHash } from './murmur2.ts';
+export {
+  Producer,
+  type ProducerOptions,
+  type ProducerRecord,
+  type SentRecord,
+} from './producer.ts';
 export { type Header, RecordBatchBuilder } from './record-batch-builder.ts';
 export { RecordCursor } from './record-cursor.ts';
 export { checkTopicName } from './topic-names.ts';
