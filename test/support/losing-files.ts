@@ -40,11 +40,6 @@ export interface Fault {
   readonly path?: (path: string) => boolean;
 }
 
-export interface LosingFileSystemOptions {
-  /** Wall clock for `modifiedAt`, in ms. Default: always 0. */
-  readonly now?: () => number;
-}
-
 interface Watch {
   readonly path: string;
   readonly process: LosingProcess;
@@ -71,16 +66,13 @@ export class LosingFileSystem {
   beforeOperation: (operation: FileOperation, path: string) => void = () => {};
   /** What `kindOf` says of every directory. */
   kind: FileSystemKind = 'local';
-  readonly now: () => number;
+  /** Wall clock for `modifiedAt`, in ms. */
+  now: () => number = () => 0;
   readonly watches: Set<Watch> = new Set();
   readonly #root: LosingDirectory;
   readonly #faults: PlannedFault[] = [];
 
-  constructor(
-    options: LosingFileSystemOptions = {},
-    root: LosingDirectory = new LosingDirectory(),
-  ) {
-    this.now = options.now ?? (() => 0);
+  constructor(root: LosingDirectory = new LosingDirectory()) {
     this.#root = root;
   }
 
@@ -100,7 +92,6 @@ export class LosingFileSystem {
   /** What is left after a power cut. `onSurvivor` is told which node became which. */
   powerCut(
     choose: Choose,
-    options: LosingFileSystemOptions = { now: this.now },
     onSurvivor: (before: LosingNode, after: LosingNode) => void = () => {},
   ): LosingFileSystem {
     const survivors = new Map<LosingNode, LosingNode>(); // a file may have survived under two names
@@ -112,8 +103,10 @@ export class LosingFileSystem {
       onSurvivor(node, survivor);
       return survivor;
     };
-    const after = new LosingFileSystem(options, this.#root.survivor(choose, survivorOf));
+    const after = new LosingFileSystem(this.#root.survivor(choose, survivorOf));
     after.ignoreSync = this.ignoreSync;
+    after.kind = this.kind;
+    after.now = this.now;
     return after;
   }
 
@@ -130,6 +123,13 @@ export class LosingFileSystem {
     };
     visit(this.#root, '');
     return paths;
+  }
+
+  /** Makes one name durable, and nothing else in its directory. */
+  syncName(path: string): void {
+    const names = namesOf(path);
+    const name = names.pop() ?? '';
+    this.directory(names.join('/'), 'sync the directory').syncName(name);
   }
 
   find(path: string): LosingNode | undefined {
