@@ -1,4 +1,4 @@
-/** Time that stands still until a test moves it, and the order in which all that waits for it runs. */
+/** Time that stands still until a test moves it, and the order in which what waits for it runs. */
 
 interface Timer {
   readonly at: number;
