@@ -12,7 +12,7 @@
  * Small tables are written whole; of the ranges only the chunks that changed. Whoever saves holds the housekeeping lock.
  */
 import type Database from 'better-sqlite3';
-import { MillraceError, type Platform } from '../platform/index.ts';
+import { MillraceError, type Platform, withSqliteErrors } from '../platform/index.ts';
 import {
   type Catalogue,
   emptyCatalogue,
@@ -129,7 +129,10 @@ export function saveCatalogue(snapshot: CatalogueSnapshot, platform: Platform): 
   try {
     createTables(database);
     platform.failpoint('catalogue.begun');
-    database.transaction(() => writeSnapshot(database, snapshot))();
+    withSqliteErrors(
+      snapshot.path,
+      database.transaction(() => writeSnapshot(database, snapshot)),
+    );
     platform.failpoint('catalogue.committed');
   } finally {
     database.close();
@@ -184,8 +187,10 @@ export function loadCatalogue(
 ): StoredCatalogue {
   const database = platform.openDatabase(path, { durable });
   try {
-    createTables(database);
-    return database.transaction(() => readCatalogue(database, path, directoryId))();
+    return withSqliteErrors(path, () => {
+      createTables(database);
+      return database.transaction(() => readCatalogue(database, path, directoryId))();
+    });
   } finally {
     database.close();
   }

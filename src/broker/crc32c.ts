@@ -11,7 +11,7 @@ const slices = 8;
 /** From this many bytes on a call into native code is faster than the table. */
 const nativeBytesMin = 256;
 
-/** Slice s of byte b is at `s * 256 + b`. One flat table of signed numbers: 4 times faster. */
+/** Slice s of byte b is at `s * 256 + b`. Flat and signed: twice as fast as eight tables. */
 const table: Int32Array = makeTable();
 
 /** The checksum of `bytes[start, end)`, as an unsigned 32-bit number. */

@@ -10,6 +10,7 @@
  *   state/            the folds of tasks (src/state)
  *   processes/        one file for each process that has the directory open (heartbeat.ts)
  */
+import { dirname, resolve } from 'node:path';
 import { isMillraceError, MillraceError, messageOf, type Platform } from '../platform/index.ts';
 import { journalPath, newerFormat, writeJournalFile } from './journal-file.ts';
 
@@ -72,7 +73,7 @@ export function readIdentity(platform: Platform, directory: string): DirectoryId
 /** Refuses what can't keep the promises: a file system over a network, or one that can't be written. */
 export function checkFileSystem(platform: Platform, directory: string): void {
   try {
-    platform.files.makeDirectory(directory);
+    makeDirectoryDurably(platform, directory);
   } catch (cause) {
     throw new MillraceError(
       'DIRECTORY',
@@ -88,6 +89,14 @@ export function checkFileSystem(platform: Platform, directory: string): void {
       ? `The data directory ${directory} is read-only. Choose one that this user may write.`
       : `The data directory ${directory} is on a network file system, where locks and syncs can't be trusted. Choose a local disk.`,
   );
+}
+
+/** Makes a directory and its missing parents; their names survive a power cut. */
+function makeDirectoryDurably({ files }: Platform, directory: string): void {
+  const missing: string[] = [];
+  for (let path = resolve(directory); !files.exists(path); path = dirname(path)) missing.push(path);
+  files.makeDirectory(directory);
+  for (const path of missing) files.syncDirectory(dirname(path));
 }
 
 function identityPath(directory: string): string {

@@ -13,6 +13,7 @@ export {
   type ProducerRecord,
   type SentRecord,
 } from './producer.ts';
-export { type Header, RecordBatchBuilder } from './record-batch-builder.ts';
+export { RecordBatchBuilder } from './record-batch-builder.ts';
 export { RecordCursor } from './record-cursor.ts';
+export type { Header } from './record-headers.ts';
 export { checkTopicName } from './topic-names.ts';

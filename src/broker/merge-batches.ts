@@ -1,11 +1,15 @@
-/** Makes few large batches out of many small ones: same records, offsets, timestamps and headers, in the same order. */
+/**
+ * Makes few large batches out of many small ones: same records, offsets, timestamps and headers, in
+ * the same order.
+ */
 import { type BatchHeader, batchField, checkBatch, writeInt64 } from './record-batch.ts';
 import { RecordBatchBuilder } from './record-batch-builder.ts';
 import { RecordCursor } from './record-cursor.ts';
 
 /**
- * Batches of half of `bytesMax` and more stay as they are, byte for byte; so does a batch whose offsets have gaps. The
- * others are merged while they follow on without a gap and stay below `bytesMax`.
+ * Batches of half of `bytesMax` and more stay as they are, byte for byte; so does a batch whose
+ * offsets have gaps. The others are merged while they follow on without a gap and stay below
+ * `bytesMax`.
  */
 export function mergeBatches(batches: readonly Uint8Array[], bytesMax: number): Uint8Array[] {
   const merged: Uint8Array[] = [];
@@ -28,7 +32,9 @@ export function mergeBatches(batches: readonly Uint8Array[], bytesMax: number): 
       flush();
     if (builder.recordCount === 0) base = header.baseOffset;
     cursor.reset(batch);
-    while (cursor.next()) appendRecord(builder, cursor);
+    while (cursor.next()) {
+      builder.appendBody(cursor.timestamp, batch.subarray(cursor.bodyStart, cursor.bodyEnd));
+    }
   }
   flush();
   return merged;
@@ -37,13 +43,6 @@ export function mergeBatches(batches: readonly Uint8Array[], bytesMax: number): 
 /** No gaps, and the attributes that the builder writes. */
 function isPlain(header: BatchHeader): boolean {
   return header.recordCount === header.lastOffsetDelta + 1 && header.attributes === 0;
-}
-
-function appendRecord(builder: RecordBatchBuilder, cursor: RecordCursor): void {
-  const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
-  const key = keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd);
-  const value = valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd);
-  builder.append(cursor.timestamp, key, value, cursor.headers());
 }
 
 function withBaseOffset(batch: Uint8Array, base: number): Uint8Array {

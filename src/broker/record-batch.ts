@@ -1,9 +1,10 @@
 /**
- * The record batch: Kafka's format v2, byte for byte, so that a topic can move to Kafka and other clients can be served.
- * Source: https://kafka.apache.org/documentation/#recordbatch. All numbers are big-endian.
+ * The record batch: Kafka's format v2, byte for byte, so that a topic can move to Kafka and other
+ * clients can be served. Source: https://kafka.apache.org/documentation/#recordbatch. All numbers
+ * are big-endian.
  *
  *   byte   size  field
- *   0      8     base offset                       set when the batch is appended; not covered by the checksum
+ *   0      8     base offset                       set at the append; not covered by the checksum
  *   8      4     length of what follows
  *   12     4     partition leader epoch (0)        not covered by the checksum
  *   16     1     magic (2)
@@ -22,8 +23,10 @@
  *   varint key length (-1: null), key; varint value length (-1: null), value;
  *   varint number of headers, each: varint key length, key; varint value length (-1: null), value
  *
- * Varints are zigzag. A batch is valid if it is whole, its magic is 2 and its checksum is right; a reader of a damaged one
- * stops with `DAMAGED` and the byte: nothing is skipped. Compressed, transactional and control batches are refused by name.
+ * Varints are zigzag. A batch is valid if it is whole, its magic is 2, its checksum is right, and its
+ * records fill it exactly. Offsets may have gaps, so the last offset delta counts, not the number of
+ * records. A reader of a damaged batch stops with `DAMAGED` and the byte: nothing is skipped. What
+ * other attributes than 0 mean (compression, transactions, ...) is refused by name.
  */
 import { assert, MillraceError } from '../platform/index.ts';
 import { crc32c } from './crc32c.ts';
@@ -61,7 +64,10 @@ export interface BatchHeader {
   readonly recordCount: number;
 }
 
-/** The header at `position`; undefined where fewer bytes than a header are left, or its length can't be. */
+/**
+ * The header at `position`; undefined where fewer bytes than a header are left, or its length can't
+ * be. Nothing of it is checked yet.
+ */
 export function readBatchHeader(bytes: Uint8Array, position: number): BatchHeader | undefined {
   if (position + batchHeaderBytes > bytes.length) return undefined;
   const byteLength = lengthPrefixBytes + readInt32(bytes, position + batchField.length);
@@ -83,14 +89,18 @@ export function checkBatch(bytes: Uint8Array, position: number): BatchHeader {
   if (header === undefined || position + header.byteLength > bytes.length) {
     throw damaged(position, 'it is not whole');
   }
-  if (bytes[position + batchField.magic] !== magicByte)
+  if (bytes[position + batchField.magic] !== magicByte) {
     throw damaged(position, 'its magic is not 2');
+  }
   const end = position + header.byteLength;
   const expected = readInt32(bytes, position + batchField.crc) >>> 0;
   if (crc32c(bytes, position + batchField.attributes, end) !== expected) {
     throw damaged(position, 'its checksum is wrong');
   }
-  checkAttributes(header.attributes);
+  if (header.attributes !== 0) throw notSupported(position, header.attributes);
+  if (header.recordCount < 0 || header.lastOffsetDelta < header.recordCount - 1) {
+    throw damaged(position, 'it has more records than offsets');
+  }
   return header;
 }
 
@@ -108,22 +118,19 @@ export function assignOffsets(bytes: Uint8Array, baseOffset: number): number {
 }
 
 const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
+/** Bits of the attributes from the fourth on. */
+const features = ['log append time', 'a transaction', 'a control record', 'a delete horizon'];
 
-function checkAttributes(attributes: number): void {
+function notSupported(position: number, attributes: number): MillraceError {
   const compression = attributes & 0x07;
-  if (compression !== 0) {
-    const name = compressions[compression] ?? `number ${compression}`;
-    throw new MillraceError(
-      'DECODE',
-      `A record batch is compressed with ${name}, which is not supported yet. Write the topic without compression.`,
-    );
-  }
-  if ((attributes & 0x20) !== 0) {
-    throw new MillraceError(
-      'DECODE',
-      'A record batch is a control batch of a transaction, which is not supported here.',
-    );
-  }
+  const name = compressions[compression] ?? `number ${compression}`;
+  const feature = features.find((_, bit) => (attributes & (0x08 << bit)) !== 0) ?? 'unknown bits';
+  const what = compression !== 0 ? `compression ${name}` : feature;
+  return new MillraceError(
+    'DECODE',
+    `The record batch at byte ${position} has ${what}, which is not supported yet; ` +
+      'write the topic without it.',
+  );
 }
 
 export function damaged(position: number, what: string): MillraceError {

@@ -5,7 +5,12 @@
  * Only committed bytes come here, so a fold never holds what was not committed; it never looks at the task's memory.
  */
 import { type Broker, type Claim, RecordCursor } from '../broker/index.ts';
-import { type Cancellable, isMillraceError, type Platform } from '../platform/index.ts';
+import {
+  type Cancellable,
+  isMillraceError,
+  type Platform,
+  withSqliteErrors,
+} from '../platform/index.ts';
 import { StateFile } from '../state/index.ts';
 import { changeOf } from './open-task.ts';
 
@@ -156,9 +161,10 @@ export class Folding {
 export function foldChangelog(argument: FoldArgument, platform: Platform): void {
   const database = platform.openDatabase(argument.path, { durable: argument.durable });
   try {
-    const file = new StateFile(database, argument.path, argument);
     platform.failpoint('fold.begun');
-    file.fold(changesIn(argument), argument);
+    withSqliteErrors(argument.path, () => {
+      new StateFile(database, argument.path, argument).fold(changesIn(argument), argument);
+    });
     platform.failpoint('fold.committed');
   } finally {
     database.close();

@@ -6,7 +6,12 @@
  */
 import { type Broker, type Claim, RecordCursor, type TopicPartition } from '../broker/index.ts';
 import type { Codec } from '../formats/index.ts';
-import { isMillraceError, MillraceError, type Platform } from '../platform/index.ts';
+import {
+  isMillraceError,
+  MillraceError,
+  type Platform,
+  withSqliteErrors,
+} from '../platform/index.ts';
 import { type Change, type ChangelogReader, StateFile, TaskState } from '../state/index.ts';
 import { buildChain, type Chain, type ChainSource } from './chain.ts';
 import type { Graph, SourceNode } from './graph.ts';
@@ -59,11 +64,26 @@ export async function openTask(options: OpenTaskOptions): Promise<OpenedTask> {
 }
 
 async function openClaimed(options: OpenTaskOptions, claim: Claim): Promise<OpenedTask> {
-  const { graph, broker, platform } = options;
+  const { broker } = options;
   const changelog = changelogOf(claim.task);
   await ensureTopic(broker, changelog, 1, true);
   const statePath = prepareStatePath(options, claim.task);
-  const { state, foldedOffset } = recoverState(options, claim, changelog, statePath);
+  const recovered = recoverState(options, claim, changelog, statePath);
+  try {
+    return await openRecovered(options, claim, changelog, statePath, recovered);
+  } finally {
+    recovered.close();
+  }
+}
+
+async function openRecovered(
+  options: OpenTaskOptions,
+  claim: Claim,
+  changelog: string,
+  statePath: string | undefined,
+  { state, foldedOffset }: RecoveredState,
+): Promise<OpenedTask> {
+  const { graph, broker, platform } = options;
   const context: OperatorContext = {
     step: { name: graph.job, kind: 'job' },
     now: platform.clock.now(),
@@ -147,26 +167,36 @@ function prepareStatePath(
   return `${parent}/${task}.db`;
 }
 
+interface RecoveredState {
+  readonly state: TaskState;
+  readonly foldedOffset: number;
+  /** Once every store is declared: the state file is read until then. */
+  close(): void;
+}
+
 function recoverState(
   options: OpenTaskOptions,
   claim: Claim,
   changelog: string,
   path: string | undefined,
-): { state: TaskState; foldedOffset: number } {
+): RecoveredState {
   const { broker, platform, durable } = options;
   const reader = changelogReader(broker, { topic: changelog, partition: 0 });
   if (path === undefined) {
     const state = new TaskState({ file: undefined, filePath: '', changelog: reader });
-    return { state, foldedOffset: 0 };
+    return { state, foldedOffset: 0, close: () => {} };
   }
   const database = platform.openDatabase(path, { durable });
   try {
-    const file = new StateFile(database, path, { directoryId: broker.id, task: claim.task });
-    file.claim(claim.incarnation);
-    const state = new TaskState({ file, filePath: path, changelog: reader });
-    return { state, foldedOffset: file.foldedOffset };
-  } finally {
+    return withSqliteErrors(path, () => {
+      const file = new StateFile(database, path, { directoryId: broker.id, task: claim.task });
+      file.claim(claim.incarnation);
+      const state = new TaskState({ file, filePath: path, changelog: reader });
+      return { state, foldedOffset: file.foldedOffset, close: () => file.close() };
+    });
+  } catch (error) {
     database.close();
+    throw error;
   }
 }
 
