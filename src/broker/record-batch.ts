@@ -19,14 +19,15 @@
  *   57     4     number of records
  *   61           records, back to back:
  *
- *   varint length of what follows; 1 byte attributes (0); varlong timestamp delta; varint offset delta;
+ *   varint length of what follows; 1 byte attributes (0); varlong timestamp delta;
+ *   varint offset delta;
  *   varint key length (-1: null), key; varint value length (-1: null), value;
  *   varint number of headers, each: varint key length, key; varint value length (-1: null), value
  *
- * Varints are zigzag. A batch is valid if it is whole, its magic is 2, its checksum is right, and its
- * records fill it exactly. Offsets may have gaps, so the last offset delta counts, not the number of
- * records. A reader of a damaged batch stops with `DAMAGED` and the byte: nothing is skipped. What
- * other attributes than 0 mean (compression, transactions, ...) is refused by name.
+ * Varints are zigzag. A batch is valid if it is whole, its magic is 2, its checksum is right, and
+ * its records fill it exactly. Offsets may have gaps, so the last offset delta counts, not the
+ * number of records. A reader of a damaged batch stops with `DAMAGED` and the byte: nothing is
+ * skipped. What other attributes than 0 mean (compression, transactions, ...) is refused by name.
  */
 import { assert, MillraceError } from '../platform/index.ts';
 import { crc32c } from './crc32c.ts';
