@@ -1,7 +1,8 @@
 /**
  * Millrace: stream processing with an embedded log.
  *
- * Describe a job with `job`, `topic` and the steps of a `Stream`; run it with `run`. docs/ explains each part.
+ * Describe a job with `job`, `topic` and the steps of a `Stream`; run it with `run`. docs/ explains
+ * each part.
  */
 export {
   type Append,

@@ -1,14 +1,17 @@
 /**
- * The log as its users see it: topics made of partitions, tasks that claim and commit, readers that follow.
+ * The log as its users see it: topics made of partitions, tasks that claim and commit, readers that
+ * follow.
  *
- * Two implementations, one contract suite (test/contracts/broker.ts): `MemoryBroker` and `EmbeddedBroker`. Both are
- * the pure function `apply(catalogue, entry)` around a place where entries are kept.
+ * Two implementations, one contract suite (test/contracts/broker.ts): `MemoryBroker` and
+ * `EmbeddedBroker`. Both are the pure function `apply(catalogue, entry)` around a place where
+ * entries are kept.
  *
  * Invariants that every implementation keeps:
  * - A commit is atomic: positions, outputs and changelog appear together or not at all.
  * - What a reader was shown is durable and never changes.
  * - Offsets of a partition are contiguous from its log start to its end.
- * - Of the members that claimed a task, only the newest can commit, and its epochs follow one another.
+ * - Of the members that claimed a task, only the newest can commit, and its epochs follow one
+ *   another.
  */
 
 /** One partition of one topic. */
@@ -21,8 +24,8 @@ export interface TopicOptions {
   /** How many partitions; fixed for the life of the topic. Default 1. */
   readonly partitions?: number;
   /**
-   * How far in the future a record's timestamp may lie when it is appended, in ms; a later one is refused, because a
-   * single such record would end event time. Default 7 days.
+   * How far in the future a record's timestamp may lie when it is appended, in ms; a later one is
+   * refused, because a single such record would end event time. Default 7 days.
    */
   readonly futureTimestampsMaxMs?: number;
 }
@@ -46,8 +49,9 @@ export interface TopicDescription {
 }
 
 /**
- * Record batches for one partition: Kafka's format v2, back to back, encoded with base offset 0 onwards. The broker
- * sets the base offsets in place, which the batch's checksum does not cover; the bytes belong to it from then on.
+ * Record batches for one partition: Kafka's format v2, back to back, encoded with base offset 0
+ * onwards. The broker sets the base offsets in place, which the batch's checksum does not cover;
+ * the bytes belong to it from then on.
  */
 export interface Append extends TopicPartition {
   readonly batches: Uint8Array;
@@ -62,7 +66,10 @@ export interface Appended extends TopicPartition {
   readonly recordCount: number;
 }
 
-/** Makes a repeated `append` harmless: the same sequence from the same id is answered, not written again. */
+/**
+ * Makes a repeated `append` harmless: the same sequence from the same id is answered, not written
+ * again.
+ */
 export interface ProducerSequence {
   readonly id: string;
   /** Counts this producer's appends from 0, without gaps. */
@@ -83,7 +90,9 @@ export interface ClaimOptions {
 export interface Claim {
   readonly task: string;
   readonly incarnation: number;
-  /** The epoch of the last commit; the first one is 1, and the next commit must carry `epoch + 1`. */
+  /**
+   * The epoch of the last commit; the first one is 1, and the next commit must carry `epoch + 1`.
+   */
   readonly epoch: number;
   /** Empty for a task that never committed. */
   readonly positions: readonly Position[];
@@ -95,7 +104,9 @@ export interface Commit {
   readonly task: string;
   readonly incarnation: number;
   readonly epoch: number;
-  /** The one clock reading that this epoch used, recorded so that the run can be repeated exactly. */
+  /**
+   * The one clock reading that this epoch used, recorded so that the run can be repeated exactly.
+   */
   readonly clockMs: number;
   /** Only those that moved. */
   readonly positions: readonly Position[];
@@ -103,7 +114,10 @@ export interface Commit {
   readonly appends: readonly Append[];
 }
 
-/** Record batches as they lie in the log; `bytes` is not changed or used again while anything refers to it. */
+/**
+ * Record batches as they lie in the log; `bytes` is not changed or used again while anything refers
+ * to it.
+ */
 export interface Batches {
   readonly bytes: Uint8Array;
 }
@@ -139,26 +153,37 @@ export interface Broker {
   /** Resolves after the records are durable and visible. All appends of a call are one commit. */
   append(appends: readonly Append[], producer?: ProducerSequence): Promise<readonly Appended[]>;
 
-  /** Becomes the task's newest member. Fails with `TASK_HELD` while another live member holds it. */
+  /**
+   * Becomes the task's newest member. Fails with `TASK_HELD` while another live member holds it.
+   */
   claim(task: string, options?: ClaimOptions): Promise<Claim>;
   /** Fails with `FENCED` once another member has claimed the task. */
   commit(commit: Commit): Promise<readonly Appended[]>;
   /** Lets another member claim the task at once. */
   release(claim: { readonly task: string; readonly incarnation: number }): Promise<void>;
-  /** Moves a partition's log start: what lies before it may be removed. `claim` guards a task's own changelog. */
+  /**
+   * Moves a partition's log start: what lies before it may be removed. `claim` guards a task's own
+   * changelog.
+   */
   deleteRecordsBefore(
     position: Position,
     claim?: { readonly task: string; readonly incarnation: number },
   ): Promise<void>;
 
-  /** The next offset to be written, as of the last entry that this process has seen. `TOPIC_MISSING`. */
+  /**
+   * The next offset to be written, as of the last entry that this process has seen.
+   * `TOPIC_MISSING`.
+   */
   endOf(partition: TopicPartition): number;
   startOf(partition: TopicPartition): number;
-  /** The offset of the first record with this timestamp or a later one; the end where there is none. */
+  /**
+   * The offset of the first record with this timestamp or a later one; the end where there is none.
+   */
   offsetAtTimestamp(partition: TopicPartition, timestamp: number): number;
   /**
-   * Whole batches from the one that holds `offset` (so a reader skips the records before it) up to about `bytesMax`,
-   * at least one; undefined at the end. Fails with `OFFSET_OUT_OF_RANGE` before the log's start.
+   * Whole batches from the one that holds `offset` (so a reader skips the records before it) up to
+   * about `bytesMax`, at least one; undefined at the end. Fails with `OFFSET_OUT_OF_RANGE` before
+   * the log's start.
    */
   read(partition: TopicPartition, offset: number, bytesMax: number): Batches | undefined;
   /** Calls `onChange` after entries were applied, by this process or another, until closed. */

@@ -1,15 +1,17 @@
 /**
- * The catalogue on disk: `catalogue.db`, as of one entry of the journal. Opening a directory reads it and applies the
- * entries after that one. It can be behind, never ahead: it is written after the entries it holds are durable.
+ * The catalogue on disk: `catalogue.db`, as of one entry of the journal. Opening a directory reads
+ * it and applies the entries after that one. It can be behind, never ahead: it is written after the
+ * entries it holds are durable.
  *
  *   meta        key, value        format, directory id, applied, journal tail, counters
  *   topics      id, definition    JSON
  *   partitions  topic, partition, log_start, log_end
- *   ranges      topic, partition, chunk, data      1,024 ranges a chunk: six float64 each (RangeList.pack)
+ *   ranges      topic, partition, chunk, data      1,024 ranges a chunk (RangeList.pack)
  *   tasks       name, state       JSON: incarnation, epoch, holder, positions
  *   producers   name, state       JSON, in the order of last use
  *
- * Small tables are written whole; of the ranges only the chunks that changed. Whoever saves holds the housekeeping lock.
+ * Small tables are written whole; of the ranges only the chunks that changed. Whoever saves holds
+ * the housekeeping lock.
  */
 import type Database from 'better-sqlite3';
 import { MillraceError, type Platform, withSqliteErrors } from '../platform/index.ts';
@@ -123,7 +125,10 @@ function storedTask(task: TaskState): StoredTask {
   return { ...task, positions: [...task.positions] };
 }
 
-/** Writes a snapshot in one durable transaction, unless the file holds a later one already. Runs in the background. */
+/**
+ * Writes a snapshot in one durable transaction, unless the file holds a later one already. Runs in
+ * the background.
+ */
 export function saveCatalogue(snapshot: CatalogueSnapshot, platform: Platform): void {
   const database = platform.openDatabase(snapshot.path, { durable: snapshot.durable });
   try {
@@ -178,7 +183,10 @@ function writePartitions(
   database.exec('DELETE FROM ranges WHERE topic NOT IN (SELECT id FROM topics)');
 }
 
-/** The stored catalogue; an empty one where there is none yet. `FILE_MISMATCH` for another directory's. */
+/**
+ * The stored catalogue; an empty one where there is none yet. `FILE_MISMATCH` for another
+ * directory's.
+ */
 export function loadCatalogue(
   platform: Platform,
   path: string,
@@ -207,7 +215,8 @@ function readCatalogue(
   if (meta.directoryId !== directoryId) {
     throw new MillraceError(
       'FILE_MISMATCH',
-      `${path} is from another directory (${meta.directoryId}, not ${directoryId}). Put the right file back, or restore the whole directory from a backup.`,
+      `${path} is from another directory (${meta.directoryId}, not ${directoryId}). Put the ` +
+        `right file back, or restore the whole directory from a backup.`,
     );
   }
   catalogue.applied = meta.applied;
@@ -287,10 +296,12 @@ function createTables(database: Database.Database): void {
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS topics (id INTEGER PRIMARY KEY, definition TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS partitions (
-      topic INTEGER NOT NULL, partition INTEGER NOT NULL, log_start INTEGER NOT NULL, log_end INTEGER NOT NULL,
+      topic INTEGER NOT NULL, partition INTEGER NOT NULL,
+      log_start INTEGER NOT NULL, log_end INTEGER NOT NULL,
       PRIMARY KEY (topic, partition)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS ranges (
-      topic INTEGER NOT NULL, partition INTEGER NOT NULL, chunk INTEGER NOT NULL, data BLOB NOT NULL,
+      topic INTEGER NOT NULL, partition INTEGER NOT NULL, chunk INTEGER NOT NULL,
+      data BLOB NOT NULL,
       PRIMARY KEY (topic, partition, chunk));
     CREATE TABLE IF NOT EXISTS tasks (name TEXT NOT NULL, state TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS producers (name TEXT NOT NULL, state TEXT NOT NULL);

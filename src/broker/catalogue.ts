@@ -1,9 +1,11 @@
 /**
- * The catalogue: what the entries of a journal amount to. `apply` depends on nothing but its arguments, so every
- * process that has read the same entries has the same catalogue, and so have the memory implementation and the models.
+ * The catalogue: what the entries of a journal amount to. `apply` depends on nothing but its
+ * arguments, so every process that has read the same entries has the same catalogue, and so have
+ * the memory implementation and the models.
  *
- * It answers where a partition begins, ends and lies, how far each task has come and who may commit for it. It holds no
- * records. `applied` is the sequence of the last entry; entries are applied in order, each once.
+ * It answers where a partition begins, ends and lies, how far each task has come and who may commit
+ * for it. It holds no records. `applied` is the sequence of the last entry; entries are applied in
+ * order, each once.
  */
 import { assert, unreachable } from '../platform/index.ts';
 import { fileRef } from './file-ref.ts';
@@ -225,7 +227,10 @@ function applyLogStart(catalogue: Catalogue, operation: LogStartOperation): void
   if (partition.ranges.dropBefore(operation.offset) > 0) partition.firstUnsaved = 0;
 }
 
-/** A partition whose topic was deleted, or whose log start moved, after the sorter read it: what is gone stays gone. */
+/**
+ * A partition whose topic was deleted, or whose log start moved, after the sorter read it: what is
+ * gone stays gone.
+ */
 function applySorted(catalogue: Catalogue, operation: SortedOperation): void {
   const file = fileRef('journal', operation.journal);
   const sorted = new Map(

@@ -1,13 +1,15 @@
 /**
- * The committer: gathers what the members of this process hand in, and makes it one entry at a time.
+ * The committer: gathers what the members of this process hand in, and makes it one entry at a
+ * time.
  *
  *   submit --> queue --> [ begin: lock, apply others' entries
  *                          check each request against the catalogue
  *                          write one entry, fdatasync, apply
  *                          end: unlock ] --> answer the members, wake the readers
  *
- * Nothing between begin and end awaits or runs user code. A member that is fenced or invalid is left out and told; the
- * others go on. One entry per fdatasync: recovery depends on it (docs/architecture.md, "The end of the journal").
+ * Nothing between begin and end awaits or runs user code. A member that is fenced or invalid is
+ * left out and told; the others go on. One entry per fdatasync: recovery depends on it
+ * (docs/architecture.md, "The end of the journal").
  */
 import { type Clock, isMillraceError, MillraceError } from '../platform/index.ts';
 import type { Appended } from './broker.ts';
@@ -15,7 +17,9 @@ import type { Catalogue } from './catalogue.ts';
 import type { EntryStore, PlannedOperation } from './entry-store.ts';
 import { Overlay, type SharedRequest } from './requests.ts';
 
-/** A request that gets an entry of its own; `plan` may refuse by throwing, or have nothing to write. */
+/**
+ * A request that gets an entry of its own; `plan` may refuse by throwing, or have nothing to write.
+ */
 export interface AloneRequest {
   readonly kind: 'alone';
   plan(catalogue: Catalogue): {
@@ -218,7 +222,8 @@ function asFailure(error: unknown): MillraceError {
   if (isMillraceError(error) && error.code !== 'OUTCOME_UNKNOWN') return error;
   return new MillraceError(
     'IO',
-    'The journal failed and must not be believed by this process any more: close the broker and open it again.',
+    'The journal failed and must not be believed by this process any more: close the broker ' +
+      'and open it again.',
     { cause: error },
   );
 }

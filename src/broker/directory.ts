@@ -31,8 +31,8 @@ export function directoryExists(platform: Platform, directory: string): boolean 
 }
 
 /**
- * Makes a directory; call it with the lock. A crash on the way leaves no identity, and the next call begins anew, but
- * never over a journal that may hold commits.
+ * Makes a directory; call it with the lock. A crash on the way leaves no identity, and the next
+ * call begins anew, but never over a journal that may hold commits.
  */
 export function createDirectory(
   platform: Platform,
@@ -70,14 +70,17 @@ export function readIdentity(platform: Platform, directory: string): DirectoryId
   return { id };
 }
 
-/** Refuses what can't keep the promises: a file system over a network, or one that can't be written. */
+/**
+ * Refuses what can't keep the promises: a file system over a network, or one that can't be written.
+ */
 export function checkFileSystem(platform: Platform, directory: string): void {
   try {
     makeDirectoryDurably(platform, directory);
   } catch (cause) {
     throw new MillraceError(
       'DIRECTORY',
-      `The data directory ${directory} can't be made: ${messageOf(cause)}. Choose one that this user may write.`,
+      `The data directory ${directory} can't be made: ${messageOf(cause)}. Choose one that ` +
+        `this user may write.`,
       { cause },
     );
   }
@@ -87,7 +90,8 @@ export function checkFileSystem(platform: Platform, directory: string): void {
     'DIRECTORY',
     kind === 'read-only'
       ? `The data directory ${directory} is read-only. Choose one that this user may write.`
-      : `The data directory ${directory} is on a network file system, where locks and syncs can't be trusted. Choose a local disk.`,
+      : `The data directory ${directory} is on a network file system, where locks and syncs ` +
+          `can't be trusted. Choose a local disk.`,
   );
 }
 
@@ -139,6 +143,7 @@ function parseIdentity(path: string, text: string): { format: number; id: string
 function lostIdentity(directory: string): MillraceError {
   return new MillraceError(
     'FILE_MISMATCH',
-    `${identityPath(directory)} is missing, but ${directory} holds data. Put it back, or restore the directory from a backup.`,
+    `${identityPath(directory)} is missing, but ${directory} holds data. Put it back, or ` +
+      `restore the directory from a backup.`,
   );
 }

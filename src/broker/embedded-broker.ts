@@ -13,7 +13,10 @@ import { Mark } from './mark.ts';
 export type Durability = 'disk' | 'process';
 
 export interface EmbeddedBrokerOptions {
-  /** Default `disk`: a commit has been synced before it is acknowledged. `process` survives a killed process only. */
+  /**
+   * Default `disk`: a commit has been synced before it is acknowledged. `process` survives a killed
+   * process only.
+   */
   readonly durability?: Durability;
   /** Make the directory where there is none. Default true. */
   readonly create?: boolean;
@@ -29,7 +32,10 @@ export interface EmbeddedBrokerOptions {
   readonly pollMs?: number;
   /** After how long without an append the journal is sealed, in ms. Default 100. */
   readonly sealAfterMs?: number;
-  /** Told of failed housekeeping (sorting, saving the catalogue), which is tried again. Default: keep quiet. */
+  /**
+   * Told of failed housekeeping (sorting, saving the catalogue), which is tried again. Default:
+   * keep quiet.
+   */
   readonly onHousekeepingError?: (error: unknown) => void;
 }
 
@@ -50,15 +56,19 @@ const defaults: Settings = {
 /** Bytes of appends gathered into one entry, at most. */
 const entryBytesMax = 8 * 1024 * 1024;
 
-/** How long opening waits for the lock before it goes on without: another process is writing, so the end is in order. */
+/**
+ * How long opening waits for the lock before it goes on without: another process is writing, so the
+ * end is in order.
+ */
 const openLockWaitMs = 1000;
 const lockPollMs = 1;
 
 /**
  * Opens the log in `directory`, making it where there is none.
  *
- * Fails with `DIRECTORY` (newer format, read-only, network file system), `DAMAGED` (acknowledged bytes are damaged; says
- * where), `FILE_MISMATCH` (a file is missing, older than the others, or from elsewhere; says which).
+ * Fails with `DIRECTORY` (newer format, read-only, network file system), `DAMAGED` (acknowledged
+ * bytes are damaged; says where), `FILE_MISMATCH` (a file is missing, older than the others, or
+ * from elsewhere; says which).
  */
 export async function openBroker(
   platform: Platform,
@@ -183,7 +193,10 @@ class EmbeddedBroker extends LogBroker {
     if (this.#sealTimer === undefined && this.#parts.store.wroteLast) this.#waitToSeal();
   }
 
-  /** A seal behind the last entry, once nothing was appended for a while: then damage to that entry is noticed. */
+  /**
+   * A seal behind the last entry, once nothing was appended for a while: then damage to that entry
+   * is noticed.
+   */
   #waitToSeal(): void {
     const { platform, store, settings } = this.#parts;
     this.#sequenceAtTimer = store.catalogue.applied;
@@ -207,7 +220,8 @@ function requireDirectory(platform: Platform, directory: string, settings: Setti
   if (!settings.create && !directoryExists(platform, directory)) {
     throw new MillraceError(
       'DIRECTORY',
-      `There is no Millrace data in ${directory}. Check the path given with --data, or make it by running a job or \`millrace topics create\`.`,
+      `There is no Millrace data in ${directory}. Check the path given with --data, or make it ` +
+        `by running a job or \`millrace topics create\`.`,
     );
   }
   checkFileSystem(platform, directory);
@@ -259,7 +273,10 @@ async function withLock(
   }
 }
 
-/** A segment that is missing or shorter than its ranges would be noticed only when it is read: better now. */
+/**
+ * A segment that is missing or shorter than its ranges would be noticed only when it is read:
+ * better now.
+ */
 function checkSegments(platform: Platform, store: EmbeddedStore): void {
   for (const [path, bytes] of store.segmentPaths()) {
     const size = platform.files.sizeOf(path);
@@ -267,8 +284,10 @@ function checkSegments(platform: Platform, store: EmbeddedStore): void {
     throw new MillraceError(
       'FILE_MISMATCH',
       size === undefined
-        ? `${path} is missing; it holds committed records. Put it back, or restore the whole directory from a backup.`
-        : `${path} has ${size} bytes, but committed records reach to byte ${bytes}. Restore the whole directory from a backup.`,
+        ? `${path} is missing; it holds committed records. Put it back, or restore the whole ` +
+            `directory from a backup.`
+        : `${path} has ${size} bytes, but committed records reach to byte ${bytes}. Restore ` +
+            `the whole directory from a backup.`,
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Entries in the journal of a directory: the journal, the catalogue that follows it, segments for large appends, and
- * what was just written, in memory.
+ * Entries in the journal of a directory: the journal, the catalogue that follows it, segments for
+ * large appends, and what was just written, in memory.
  */
 import {
   isMillraceError,
@@ -34,7 +34,10 @@ export interface EmbeddedStoreOptions extends JournalOptions {
   load(): StoredCatalogue;
 }
 
-/** The share of a journal file that the batches of one entry may take; the rest is for its other fields. */
+/**
+ * The share of a journal file that the batches of one entry may take; the rest is for its other
+ * fields.
+ */
 const entryShare = 0.75;
 
 export class EmbeddedStore implements EntryStore {
@@ -159,7 +162,8 @@ export class EmbeddedStore implements EntryStore {
     if (!this.#platform.files.exists(path)) {
       throw new MillraceError(
         'FILE_MISMATCH',
-        `${path} is missing; it holds records of ${topic.name}/${partition} from offset ${range.base}. ` +
+        `${path} is missing; it holds records of ${topic.name}/${partition} from offset ` +
+          `${range.base}. ` +
           'Put it back, or restore the whole directory from a backup.',
       );
     }
@@ -168,7 +172,8 @@ export class EmbeddedStore implements EntryStore {
     if (got === length) return bytes;
     throw new MillraceError(
       'DAMAGED',
-      `${path} ends at byte ${range.position + skip + got}, but records of ${topic.name}/${partition} ` +
+      `${path} ends at byte ${range.position + skip + got}, but records of ` +
+        `${topic.name}/${partition} ` +
         `reach to byte ${range.position + range.length}. Restore the directory from a backup.`,
     );
   }
@@ -207,7 +212,10 @@ export class EmbeddedStore implements EntryStore {
     }
   }
 
-  /** Writes large appends to segments; also the largest of an entry that would not fit into a journal file. */
+  /**
+   * Writes large appends to segments; also the largest of an entry that would not fit into a
+   * journal file.
+   */
   #placeLarge(planned: readonly PlannedOperation[]): PlacedOperation[] {
     const appends = planned.filter((operation) => 'batches' in operation);
     let bytes = 0;
@@ -243,7 +251,10 @@ export class EmbeddedStore implements EntryStore {
     }
   }
 
-  /** A journal file that this process still needed was sorted and is gone: goes on from the stored catalogue. */
+  /**
+   * A journal file that this process still needed was sorted and is gone: goes on from the stored
+   * catalogue.
+   */
   #reload(): boolean {
     const { catalogue, tail } = this.#options.load();
     if (catalogue.applied <= this.#catalogue.applied) return false;

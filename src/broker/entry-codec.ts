@@ -10,10 +10,10 @@
  *   28     1     version of the format (1)
  *   29           operations, back to back: one byte for the kind, then its fields
  *
- * An entry is valid if its length fits into the file, its checksum, file id and version are right, and it carries the
- * next sequence and the checksum of its predecessor. So neither leftovers of a torn write, nor bytes of another file,
- * nor a record that contains a copy of an entry are ever taken for one. What an invalid entry means is decided in
- * journal.ts.
+ * An entry is valid if its length fits into the file, its checksum, file id and version are right,
+ * and it carries the next sequence and the checksum of its predecessor. So neither leftovers of a
+ * torn write, nor bytes of another file, nor a record that contains a copy of an entry are ever
+ * taken for one. What an invalid entry means is decided in journal.ts.
  */
 import { assert, unreachable } from '../platform/index.ts';
 import { ByteReader, type ByteWriter } from './bytes.ts';
@@ -55,7 +55,10 @@ const kinds: readonly Operation['kind'][] = [
 /** An append whose batches are in a segment already, or are to lie in the entry. */
 export type PlacedOperation = PlannedOperation | AppendOperation;
 
-/** Writes an entry into `writer` (emptied first) and returns its operations, with the places of its appends. */
+/**
+ * Writes an entry into `writer` (emptied first) and returns its operations, with the places of its
+ * appends.
+ */
 export function encodeEntry(
   writer: ByteWriter,
   place: EntryPlace,
@@ -205,8 +208,9 @@ export interface EntryHeader {
 }
 
 /**
- * The header of an entry at `position` of `bytes` if what stands there is a whole entry of this file with the right
- * checksum. Whether it is the *next* entry (sequence, chain) is the caller's question.
+ * The header of an entry at `position` of `bytes` if what stands there is a whole entry of this
+ * file with the right checksum. Whether it is the *next* entry (sequence, chain) is the caller's
+ * question.
  */
 export function readEntryHeader(
   bytes: Uint8Array,

@@ -1,7 +1,9 @@
 /**
- * The place where entries are kept, in their one total order: the journal of a directory, or an array in memory.
+ * The place where entries are kept, in their one total order: the journal of a directory, or an
+ * array in memory.
  *
- * Everything is synchronous: between `begin` and `end` nothing else runs in the process, and no other process appends.
+ * Everything is synchronous: between `begin` and `end` nothing else runs in the process, and no
+ * other process appends.
  */
 import type { Catalogue, TopicState } from './catalogue.ts';
 import type { Operation } from './operation.ts';
@@ -15,23 +17,29 @@ export interface EntryStore {
   readonly catalogue: Catalogue;
 
   /**
-   * Takes the right to append, after applying what others have appended; false while another process has it.
-   * Fails with `IO`, `DAMAGED` or `FILE_MISMATCH` where the store can't be used any more.
+   * Takes the right to append, after applying what others have appended; false while another
+   * process has it. Fails with `IO`, `DAMAGED` or `FILE_MISMATCH` where the store can't be used any
+   * more.
    */
   begin(): boolean;
-  /** Makes one entry durable and applies it. `OUTCOME_UNKNOWN` where it may or may not be durable. */
+  /**
+   * Makes one entry durable and applies it. `OUTCOME_UNKNOWN` where it may or may not be durable.
+   */
   write(operations: readonly PlannedOperation[]): void;
   /** Gives up the right to append. */
   end(): void;
 
-  /** Applies what other processes have appended and made durable; returns whether there was anything. */
+  /**
+   * Applies what other processes have appended and made durable; returns whether there was
+   * anything.
+   */
   follow(): boolean;
   /** Calls `onChange` when another process may have appended. */
   watch(onChange: () => void): { close(): void };
 
   /**
-   * Bytes `[skip, skip + lengthMax)` of the batches of `range`, less at its end; the buffer is the caller's to read,
-   * never to change.
+   * Bytes `[skip, skip + lengthMax)` of the batches of `range`, less at its end; the buffer is the
+   * caller's to read, never to change.
    */
   read(
     topic: TopicState,

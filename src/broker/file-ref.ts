@@ -1,11 +1,13 @@
 /**
- * Which file holds a range of a partition, as one number: its kind in the two low bits, its own number above.
+ * Which file holds a range of a partition, as one number: its kind in the two low bits, its own
+ * number above.
  *
  *   journal(n)  journal/<n>.journal
  *   sorted(n)   topics/<topic>/<partition>/sorted-<n>.log   what the sorter made of journal file n
- *   large(n)    topics/<topic>/<partition>/large-<n>.log    large appends; n counts such files of the directory
+ *   large(n)    topics/<topic>/<partition>/large-<n>.log    large appends; n counts such files
  *
- * A segment's name says where it came from and is used once, so a reader never finds another content under it.
+ * A segment's name says where it came from and is used once, so a reader never finds another
+ * content under it.
  */
 export type FileRef = number;
 

@@ -1,7 +1,7 @@
 /**
- * Whether the process that holds a task still lives: each process keeps a file `processes/<instance>` fresh while it has
- * the directory open. A holder is live while its file is fresh and, on this host, its process exists; so after a crash
- * the next one need not wait.
+ * Whether the process that holds a task still lives: each process keeps a file
+ * `processes/<instance>` fresh while it has the directory open. A holder is live while its file is
+ * fresh and, on this host, its process exists; so after a crash the next one need not wait.
  */
 import type { Cancellable, Platform } from '../platform/index.ts';
 import type { Holder } from './operation.ts';

@@ -1,11 +1,13 @@
 /**
- * Housekeeping: sorts closed journal files into segments, saves the catalogue, removes what nobody needs, and makes the
- * next journal file ready. One process at a time does it, under a lock of its own; the heavy parts run in the background.
+ * Housekeeping: sorts closed journal files into segments, saves the catalogue, removes what nobody
+ * needs, and makes the next journal file ready. One process at a time does it, under a lock of its
+ * own; the heavy parts run in the background.
  *
- *   journal file closed -> sort into segments (synced) -> entry "sorted" -> save the catalogue -> remove the file
+ *   file closed -> sort into segments (synced) -> entry "sorted" -> save the catalogue -> remove it
  *
- * The file goes only after the catalogue that does not need it is durable. A crash between two steps repeats or skips
- * work, and loses nothing: segments without an entry are replaced, a sorted file that is still there is removed later.
+ * The file goes only after the catalogue that does not need it is durable. A crash between two
+ * steps repeats or skips work, and loses nothing: segments without an entry are replaced, a sorted
+ * file that is still there is removed later.
  */
 import type { Background, Platform, ProcessLock } from '../platform/index.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -43,7 +45,9 @@ export class Housekeeper {
     this.#background = options.platform.background;
   }
 
-  /** Starts what there is to do, if it is not under way. Called after entries were applied; cheap. */
+  /**
+   * Starts what there is to do, if it is not under way. Called after entries were applied; cheap.
+   */
   wake(): void {
     const { store } = this.#options;
     if (store.catalogue.unsorted.length > 1 && this.#running === undefined && this.#mayTry()) {
@@ -144,7 +148,10 @@ export class Housekeeper {
     }
   }
 
-  /** Journal files that are sorted, and segments that no range names. The saved catalogue needs neither. */
+  /**
+   * Journal files that are sorted, and segments that no range names. The saved catalogue needs
+   * neither.
+   */
   #removeFiles(): void {
     const { platform, directory, store } = this.#options;
     const first = store.catalogue.unsorted[0] ?? 1;
@@ -189,7 +196,10 @@ function sortInputs(catalogue: Catalogue, journal: number): SortInput[] {
   return inputs;
 }
 
-/** A segment that is being written is not named yet, but only under the journal's lock: so look again with it. */
+/**
+ * A segment that is being written is not named yet, but only under the journal's lock: so look
+ * again with it.
+ */
 function removeUnnamedSegments({ platform, directory, store }: HousekeeperOptions): void {
   const named = store.segmentPaths();
   const unnamed = listSegments(platform, directory).filter((path) => !named.has(path));
@@ -207,7 +217,9 @@ function listSegments({ files }: Platform, directory: string): string[] {
   return below(`${directory}/topics`).flatMap(below).flatMap(below);
 }
 
-/** Modules run in the background by their file, which is .ts in the sources and .js in the package. */
+/**
+ * Modules run in the background by their file, which is .ts in the sources and .js in the package.
+ */
 function moduleUrl(name: string): string {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return new URL(`./${name}.${extension}`, import.meta.url).href;

@@ -1,13 +1,14 @@
 /**
- * One file of the journal: a header, then entries, then zeros up to its size. It is made ahead with its full size, so
- * that an fdatasync of an entry has no metadata to write (0.13 ms instead of several).
+ * One file of the journal: a header, then entries, then zeros up to its size. It is made ahead with
+ * its full size, so that an fdatasync of an entry has no metadata to write (0.13 ms instead of
+ * several).
  *
  *   byte   size  field of the header
  *   0      8     "MILLRACE"
  *   8      4     version of the format (1)
  *   12     16    id of the directory
  *   28     4     number of the file
- *   32     8     id of the file, random: bytes of another file are never taken for entries of this one
+ *   32     8     id of the file, random: so bytes of another file are never taken for entries
  *   40     4     CRC-32C of bytes 0 to 40
  *   44           zeros up to byte 4096, where the first entry begins
  */
@@ -39,8 +40,8 @@ export function journalPath(directory: string, number: number): string {
 }
 
 /**
- * Writes a whole empty journal file and makes its bytes durable, not its name. Writes a mebibyte at a time, so that the
- * fdatasyncs of a committer on the same disk are not stuck behind all of it.
+ * Writes a whole empty journal file and makes its bytes durable, not its name. Writes a mebibyte at
+ * a time, so that the fdatasyncs of a committer on the same disk are not stuck behind all of it.
  */
 export function writeJournalFile(
   files: FileSystem,
@@ -71,7 +72,10 @@ export function prepareJournalFile(
   writeJournalFile(platform.files, argument.path, argument.header, argument.size);
 }
 
-/** Fails with `FILE_MISMATCH` where the file is missing or belongs elsewhere, `DAMAGED` where its header is. */
+/**
+ * Fails with `FILE_MISMATCH` where the file is missing or belongs elsewhere, `DAMAGED` where its
+ * header is.
+ */
 export function openJournalFile(
   files: FileSystem,
   directory: string,
@@ -132,14 +136,16 @@ export function readHeader(file: File, path: string): JournalHeader {
 function missingFile(path: string): MillraceError {
   return new MillraceError(
     'FILE_MISMATCH',
-    `${path} is missing. It holds commits that no other file has: put it back, or restore the whole directory from a backup.`,
+    `${path} is missing. It holds commits that no other file has: put it back, or restore the ` +
+      `whole directory from a backup.`,
   );
 }
 
 function foreignFile(path: string, header: JournalHeader): MillraceError {
   return new MillraceError(
     'FILE_MISMATCH',
-    `${path} is from elsewhere: its header says file ${header.number} of directory ${header.directoryId}. ` +
+    `${path} is from elsewhere: its header says file ${header.number} of directory ` +
+      `${header.directoryId}. ` +
       'Put the right file back, or restore the whole directory from a backup.',
   );
 }
@@ -147,6 +153,7 @@ function foreignFile(path: string, header: JournalHeader): MillraceError {
 export function newerFormat(path: string, version: number): MillraceError {
   return new MillraceError(
     'DIRECTORY',
-    `${path} has format ${version}, which this version of Millrace does not know (it knows ${formatVersion}). Use the newer Millrace that wrote it.`,
+    `${path} has format ${version}, which this version of Millrace does not know (it knows ` +
+      `${formatVersion}). Use the newer Millrace that wrote it.`,
   );
 }

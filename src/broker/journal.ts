@@ -5,17 +5,21 @@
  *   +--------+-----+-----+------+---------+   +--------+-----+-----+- - - - - - -
  *   | header | 811 | 812 | 813  | 814 roll|   | header | 815 | 816 | zeros
  *   +--------+-----+-----+------+---------+   +--------+-----+-----+- - - - - - -
- *                                                              ^ the tail: where the next entry goes
+ *                                                              ^ the tail: the next entry
  *
  * Invariants:
- * - One entry per fdatasync, and the next one is written only after it. So an invalid entry with a valid one behind it
- *   was acknowledged and is damaged; an invalid entry with nothing behind it is torn and was never acknowledged.
- * - Who appends holds the lock, and has applied and synced everything before. Behind the tail there are only zeros then.
- * - An entry is accepted only directly behind the entry it was written behind (sequence and checksum chain).
+ * - One entry per fdatasync, and the next one is written only after it. So an invalid entry with a
+ *   valid one behind it was acknowledged and is damaged; an invalid entry with nothing behind it is
+ *   torn and was never acknowledged.
+ * - Who appends holds the lock, and has applied and synced everything before. Behind the tail there
+ *   are only zeros then.
+ * - An entry is accepted only directly behind the entry it was written behind (sequence and
+ *   checksum chain).
  * - What was not known to be durable is synced before anyone sees it.
  *
- * A failed sync ends this object: pages may be clean and lost (Rebello et al., "Can Applications Recover from fsync
- * Failures?", ATC 2020), so nothing that this process has read or written can be believed. Open again from disk.
+ * A failed sync ends this object: pages may be clean and lost (Rebello et al., "Can Applications
+ * Recover from fsync Failures?", ATC 2020), so nothing that this process has read or written can be
+ * believed. Open again from disk.
  */
 import { assert, MillraceError, type Platform } from '../platform/index.ts';
 import { ByteWriter } from './bytes.ts';
@@ -28,6 +32,7 @@ import {
   type PlacedOperation,
   readEntryHeader,
 } from './entry-codec.ts';
+import { behindMark, damagedEntry, wrongNextFile } from './journal-errors.ts';
 import {
   type JournalFile,
   journalHeaderBytes,
@@ -113,8 +118,9 @@ export class Journal {
   }
 
   /**
-   * Hands on the entries that others have appended. With the lock: all of them, and what lies behind is cleaned. Without
-   * it: those that are known to be durable, or, with `sync`, become so now.
+   * Hands on the entries that others have appended. With the lock: all of them, and what lies
+   * behind is cleaned. Without it: those that are known to be durable, or, with `sync`, become so
+   * now.
    */
   follow(how: 'locked' | 'marked' | 'sync', onEntry: (entry: Entry) => void): boolean {
     this.#requireUsable();
@@ -138,7 +144,10 @@ export class Journal {
     return any;
   }
 
-  /** With the lock, after `follow('locked')`: makes one entry durable, in the next file if this one is full. */
+  /**
+   * With the lock, after `follow('locked')`: makes one entry durable, in the next file if this one
+   * is full.
+   */
   append(operations: readonly PlacedOperation[]): readonly Entry[] {
     this.#requireUsable();
     const step = operations.some(isClaim) ? 'claim' : 'commit';
@@ -164,7 +173,9 @@ export class Journal {
     this.#file.file.close();
   }
 
-  /** Makes the next entry in the writer; returns its operations with the places of their appends. */
+  /**
+   * Makes the next entry in the writer; returns its operations with the places of their appends.
+   */
   #encode(operations: readonly PlacedOperation[]): Operation[] {
     const { journal, position, sequence, checksum } = this.#tail;
     return encodeEntry(
@@ -317,11 +328,7 @@ export class Journal {
     const next = this.#open(number);
     if (Buffer.from(next.fileId).toString('hex') === fileId) return next;
     next.file.close();
-    throw new MillraceError(
-      'FILE_MISMATCH',
-      `${next.path} is not the file that the journal continues in (id ${fileId} was expected). ` +
-        'Put the right file back, or restore the whole directory from a backup.',
-    );
+    throw wrongNextFile(next.path, fileId);
   }
 
   #open(number: number): JournalFile {
@@ -329,7 +336,9 @@ export class Journal {
     return openJournalFile(platform.files, directory, number, directoryId);
   }
 
-  /** With the lock: what lies behind the tail is torn and goes, or is damage and stops everything. */
+  /**
+   * With the lock: what lies behind the tail is torn and goes, or is damage and stops everything.
+   */
   #cleanBehindTail(): void {
     const peeked = this.#peekFresh();
     if (this.#clean && peeked.every((byte) => byte === 0)) return;
@@ -348,7 +357,10 @@ export class Journal {
     this.#clean = true;
   }
 
-  /** An entry in the next file means that this one was finished, so that its roll entry must be here. */
+  /**
+   * An entry in the next file means that this one was finished, so that its roll entry must be
+   * here.
+   */
   #checkNextFile(): void {
     if (!this.hasNext()) return;
     const next = this.#open(this.#tail.journal + 1);
@@ -368,20 +380,16 @@ export class Journal {
     const marked = this.#options.mark.read();
     const { sequence, position } = this.#tail;
     if (marked <= sequence || this.#nextHeader() !== undefined) return;
-    throw new MillraceError(
-      'DAMAGED',
-      `${this.#file.path} is damaged or older than the other files: entry ${sequence + 1} was durable and should ` +
-        `stand at byte ${position}; the journal had come to entry ${marked}. Put the right file back, or restore the ` +
-        'whole directory from a backup.',
-    );
+    throw behindMark(this.#file.path, sequence + 1, position, marked);
   }
 
   #damaged(validPosition: number, validPath: string): MillraceError {
     const { sequence, position } = this.#tail;
-    return new MillraceError(
-      'DAMAGED',
-      `Entry ${sequence + 1} at byte ${position} of ${this.#file.path} is damaged: it was acknowledged, for there is a ` +
-        `valid entry behind it (byte ${validPosition} of ${validPath}). Restore the directory from a backup.`,
+    return damagedEntry(
+      this.#file.path,
+      sequence + 1,
+      position,
+      `byte ${validPosition} of ${validPath}`,
     );
   }
 
@@ -399,7 +407,8 @@ export class Journal {
     } catch (cause) {
       this.#failure = new MillraceError(
         'OUTCOME_UNKNOWN',
-        `Syncing ${this.#file.path} failed, so it is unknown what of it is on disk. Close the broker and open it again.`,
+        `Syncing ${this.#file.path} failed, so it is unknown what of it is on disk. Close the ` +
+          `broker and open it again.`,
         { cause },
       );
       throw this.#failure;

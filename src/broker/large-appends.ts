@@ -1,6 +1,7 @@
 /**
- * Large appends go straight to a segment, so that their bytes are written once: under the journal's lock the batches are
- * written and synced, and then an entry names the range. A crash in between leaves bytes that no range names.
+ * Large appends go straight to a segment, so that their bytes are written once: under the journal's
+ * lock the batches are written and synced, and then an entry names the range. A crash in between
+ * leaves bytes that no range names.
  */
 import type { File, Platform } from '../platform/index.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -60,8 +61,8 @@ export class LargeAppends {
   }
 
   /**
-   * The entry was not written: the bytes are leftovers, and are overwritten by the next ones. A segment that no entry
-   * names is given up, because another process may take its number.
+   * The entry was not written: the bytes are leftovers, and are overwritten by the next ones. A
+   * segment that no entry names is given up, because another process may take its number.
    */
   abandoned(): void {
     for (const [key, segment] of this.#open) {

@@ -1,4 +1,7 @@
-/** The broker around a place where entries are kept: what MemoryBroker and EmbeddedBroker have in common. */
+/**
+ * The broker around a place where entries are kept: what MemoryBroker and EmbeddedBroker have in
+ * common.
+ */
 import { type Clock, isMillraceError, MillraceError } from '../platform/index.ts';
 import type {
   Append,
@@ -151,7 +154,8 @@ export class LogBroker implements Broker {
       if (position.offset > state.end) {
         throw new MillraceError(
           'OFFSET_OUT_OF_RANGE',
-          `The log of ${position.topic}/${position.partition} can't begin at ${position.offset}: it ends at ${state.end}.`,
+          `The log of ${position.topic}/${position.partition} can't begin at ` +
+            `${position.offset}: it ends at ${state.end}.`,
         );
       }
       if (position.offset <= state.start) return { operations: [], answer: undefined };
@@ -271,7 +275,8 @@ function taskHeld(task: string, holder: Holder): MillraceError {
   return new MillraceError(
     'TASK_HELD',
     `Task "${task}" is run by process ${holder.pid} on ${holder.host}, which is alive. ` +
-      'Stop it first, or take the task over (--take-over): the other one is fenced off, and nothing of it is lost.',
+      'Stop it first, or take the task over (--take-over): the other one is fenced off, and ' +
+      'nothing of it is lost.',
   );
 }
 

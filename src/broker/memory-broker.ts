@@ -1,4 +1,7 @@
-/** A broker that keeps its log in memory: for tests, and for jobs whose input and output are in the process. */
+/**
+ * A broker that keeps its log in memory: for tests, and for jobs whose input and output are in the
+ * process.
+ */
 import type { Clock } from '../platform/index.ts';
 import { LogBroker } from './log-broker.ts';
 import { MemoryStore } from './memory-store.ts';

@@ -1,6 +1,7 @@
 /**
- * What an entry of the journal does. An entry is a list of operations that happen together; the catalogue is what they
- * amount to (`apply` in catalogue.ts), and everything else on disk can be made again from them.
+ * What an entry of the journal does. An entry is a list of operations that happen together; the
+ * catalogue is what they amount to (`apply` in catalogue.ts), and everything else on disk can be
+ * made again from them.
  */
 import type { FileRef } from './file-ref.ts';
 import type { Range } from './ranges.ts';
@@ -13,7 +14,10 @@ export interface Holder {
   readonly host: string;
 }
 
-/** Record batches for one partition, in the entry itself or in a segment that was made durable before it. */
+/**
+ * Record batches for one partition, in the entry itself or in a segment that was made durable
+ * before it.
+ */
 export interface AppendOperation {
   readonly kind: 'append';
   readonly topic: number;
@@ -111,7 +115,10 @@ export interface RollOperation {
   readonly fileId: string;
 }
 
-/** Does nothing: lies behind the last entry so that damage to that one can be told from a torn write. */
+/**
+ * Does nothing: lies behind the last entry so that damage to that one can be told from a torn
+ * write.
+ */
 export interface SealOperation {
   readonly kind: 'seal';
 }

@@ -1,12 +1,13 @@
 /**
  * Reads whole batches of a partition from wherever its ranges lie.
  *
- * A read begins with the batch that holds the offset and never goes beyond the committed end: only bytes that a range
- * names are looked at, because leftovers behind them have valid checksums too. Batches that lie behind one another are
- * read in one go; small ones from several places are copied together.
+ * A read begins with the batch that holds the offset and never goes beyond the committed end: only
+ * bytes that a range names are looked at, because leftovers behind them have valid checksums too.
+ * Batches that lie behind one another are read in one go; small ones from several places are copied
+ * together.
  *
- * Most readers go on where they stopped. Where the last read of a partition ended inside a range is remembered, so that
- * the batch headers before it need not be walked again.
+ * Most readers go on where they stopped. Where the last read of a partition ended inside a range is
+ * remembered, so that the batch headers before it need not be walked again.
  */
 import { MillraceError } from '../platform/index.ts';
 import type { PartitionState, TopicState } from './catalogue.ts';
@@ -159,14 +160,16 @@ export class PartitionReader {
     const { start, end } = this.#state;
     return new MillraceError(
       'OFFSET_OUT_OF_RANGE',
-      `Offset ${offset} of ${this.#topic.name}/${this.#partition} can't be read: the log begins at ${start} and ends at ${end}.`,
+      `Offset ${offset} of ${this.#topic.name}/${this.#partition} can't be read: the log ` +
+        `begins at ${start} and ends at ${end}.`,
     );
   }
 
   #damaged(range: Range, skip: number, what: string): MillraceError {
     return new MillraceError(
       'DAMAGED',
-      `Records of ${this.#topic.name}/${this.#partition} from offset ${range.base} are damaged at byte ` +
+      `Records of ${this.#topic.name}/${this.#partition} from offset ${range.base} are damaged ` +
+        `at byte ` +
         `${range.position + skip} of their file: ${what}.`,
     );
   }

@@ -1,10 +1,11 @@
 /**
- * Sends single records: gathers them into batches, one commit for all that wait, and answers each once its commit is
- * durable and visible.
+ * Sends single records: gathers them into batches, one commit for all that wait, and answers each
+ * once its commit is durable and visible.
  *
- * While a commit is under way the next records gather, so batches grow with load and latency stays low without it.
- * Records of one partition keep the order in which they were sent. What fails fails whole batches: those records were not
- * appended, and nothing is sent again by itself (`retryable` says whether that can help).
+ * While a commit is under way the next records gather, so batches grow with load and latency stays
+ * low without it. Records of one partition keep the order in which they were sent. What fails fails
+ * whole batches: those records were not appended, and nothing is sent again by itself (`retryable`
+ * says whether that can help).
  */
 import { type Clock, MillraceError } from '../platform/index.ts';
 import type { Append, Broker } from './broker.ts';
@@ -12,7 +13,10 @@ import { partitionOf } from './murmur2.ts';
 import { type Header, RecordBatchBuilder } from './record-batch-builder.ts';
 
 export interface ProducerOptions {
-  /** How long a record may wait for others, in ms. Default 0: as long as the event loop is busy with what is there. */
+  /**
+   * How long a record may wait for others, in ms. Default 0: as long as the event loop is busy with
+   * what is there.
+   */
   readonly lingerMs?: number;
   /** A partition's batch is closed at this size, in bytes. Default 256 KiB. */
   readonly batchBytes?: number;
@@ -75,7 +79,10 @@ export class Producer {
     this.#waitingMax = options.waitingMax ?? 1_000_000;
   }
 
-  /** Resolves once the record is durable. Fails with `TOPIC_MISSING`, `INVALID`, or what kept the commit from happening. */
+  /**
+   * Resolves once the record is durable. Fails with `TOPIC_MISSING`, `INVALID`, or what kept the
+   * commit from happening.
+   */
   send(record: ProducerRecord): Promise<SentRecord> {
     return new Promise((resolve, reject) => {
       if (this.#waiting >= this.#waitingMax) {
@@ -189,7 +196,8 @@ function toAppend(gathered: Gathered): Append {
 function tooMany(waitingMax: number): MillraceError {
   return new MillraceError(
     'INVALID',
-    `More than ${waitingMax} records are waiting to be written: await send(), or flush(), now and then.`,
+    `More than ${waitingMax} records are waiting to be written: await send(), or flush(), now ` +
+      `and then.`,
     { retryable: true },
   );
 }

@@ -1,12 +1,14 @@
 /**
- * Where the records of one partition lie: ranges in offset order, each a run of whole batches in one file.
+ * Where the records of one partition lie: ranges in offset order, each a run of whole batches in
+ * one file.
  *
  *   offsets   0        40       55                  9000      9100
  *             |--------|--------|-------------------|---------|--> end
  *   file      journal 7 journal 7  segment (large)    journal 8
  *
- * The list is also the sparse index: a range is one append, or what the sorter made of several (64 KiB and more), so
- * finding an offset is a binary search and then a walk over the batch headers of one range.
+ * The list is also the sparse index: a range is one append, or what the sorter made of several (64
+ * KiB and more), so finding an offset is a binary search and then a walk over the batch headers of
+ * one range.
  *
  * Columns instead of objects: a busy journal file has hundreds of thousands of ranges.
  */
@@ -74,15 +76,19 @@ export class RangeList {
     return low;
   }
 
-  /** The index of the first range with a record at `timestamp` or later; `count` where there is none. */
+  /**
+   * The index of the first range with a record at `timestamp` or later; `count` where there is
+   * none.
+   */
   findTimestamp(timestamp: number): number {
     const index = this.#maxTimestamp.findIndex((max) => max >= timestamp);
     return index === -1 ? this.count : index;
   }
 
   /**
-   * Puts `ranges` (in offset order) in the place of all that lie in `file`; returns the first index that changed. The
-   * columns are cut and joined as wholes: a busy journal file has too many ranges to walk over them as objects.
+   * Puts `ranges` (in offset order) in the place of all that lie in `file`; returns the first index
+   * that changed. The columns are cut and joined as wholes: a busy journal file has too many ranges
+   * to walk over them as objects.
    */
   replaceFile(file: FileRef, ranges: readonly Range[]): number {
     const first = this.#file.indexOf(file);

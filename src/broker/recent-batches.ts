@@ -1,4 +1,7 @@
-/** Batches that were just appended, so that those who wait for them need not read a file. The oldest go first. */
+/**
+ * Batches that were just appended, so that those who wait for them need not read a file. The oldest
+ * go first.
+ */
 import { type FileRef, kindOf, numberOf } from './file-ref.ts';
 import type { Place } from './operation.ts';
 

@@ -120,7 +120,9 @@ export class RecordCursor {
         : addDifference(this.#baseTimestamp, this.bytes, start, this.#position);
   }
 
-  /** The first two bytes apart: nearly all numbers end there. 26 M/s, where a plain loop gives 22. */
+  /**
+   * The first two bytes apart: nearly all numbers end there. 26 M/s, where a plain loop gives 22.
+   */
   #varint(): number {
     const bytes = this.bytes;
     let position = this.#position;

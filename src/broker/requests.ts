@@ -1,9 +1,9 @@
 /**
  * What members ask of the log, checked against the catalogue and turned into operations.
  *
- * A request is refused (a MillraceError) or becomes operations of the next entry. Appends and commits are gathered into
- * one entry: `Overlay` keeps what the entry will have done so far, so that offsets follow on. Everything else goes
- * alone, and so sees a catalogue with nothing pending.
+ * A request is refused (a MillraceError) or becomes operations of the next entry. Appends and
+ * commits are gathered into one entry: `Overlay` keeps what the entry will have done so far, so
+ * that offsets follow on. Everything else goes alone, and so sees a catalogue with nothing pending.
  */
 import { type Clock, MillraceError } from '../platform/index.ts';
 import type { Append, Appended, Commit, ProducerSequence, TopicPartition } from './broker.ts';
@@ -25,14 +25,20 @@ export interface PlannedAppend {
   readonly batches: Uint8Array;
 }
 
-/** What a request turns into: its operations, the bytes of its appends, and the answer once it is durable. */
+/**
+ * What a request turns into: its operations, the bytes of its appends, and the answer once it is
+ * durable.
+ */
 export interface Plan {
   readonly before: readonly Exclude<Operation, AppendOperation>[];
   readonly appends: readonly PlannedAppend[];
   readonly answer: readonly Appended[];
 }
 
-/** Ends of partitions, and members seen, as they will be once the entry that is being gathered is applied. */
+/**
+ * Ends of partitions, and members seen, as they will be once the entry that is being gathered is
+ * applied.
+ */
 export class Overlay {
   readonly #catalogue: Catalogue;
   readonly #clock: Clock;
@@ -69,7 +75,8 @@ export class Overlay {
     if (commit.epoch !== task.epoch + 1) {
       throw new MillraceError(
         'FENCED',
-        `Task "${commit.task}" commits epoch ${commit.epoch}, but epoch ${task.epoch + 1} is next: ` +
+        `Task "${commit.task}" commits epoch ${commit.epoch}, but epoch ${task.epoch + 1} is ` +
+          `next: ` +
           'what it commits does not follow from what is committed. Claim the task and recover.',
       );
     }
@@ -118,7 +125,8 @@ export class Overlay {
     if (position.offset > state.end || position.offset < 0) {
       throw new MillraceError(
         'OFFSET_OUT_OF_RANGE',
-        `Task "${task}" moves to offset ${position.offset} of ${position.topic}/${position.partition}, ` +
+        `Task "${task}" moves to offset ${position.offset} of ` +
+          `${position.topic}/${position.partition}, ` +
           `which ends at ${state.end}.`,
       );
     }
@@ -126,7 +134,8 @@ export class Overlay {
   }
 
   #planAll(appends: readonly Append[]): { appends: PlannedAppend[]; answer: Appended[] } {
-    const checked = appends.map((append) => ({ append, ...this.#check(append) })); // throws before ends move
+    // All are checked before the end of any moves.
+    const checked = appends.map((append) => ({ append, ...this.#check(append) }));
     const planned: PlannedAppend[] = [];
     const answer: Appended[] = [];
     for (const { append, topic, state } of checked) {
@@ -158,9 +167,12 @@ export class Overlay {
     if (append.maxTimestamp > latest) {
       throw new MillraceError(
         'INVALID',
-        `A record for topic "${append.topic}" has the timestamp ${isoOf(append.maxTimestamp)}, which lies further ` +
-          `in the future than the topic's limit (${found.topic.futureTimestampsMaxMs} ms): it would end event time. ` +
-          'Correct the timestamp (they are milliseconds), or make the topic with a larger futureTimestampsMaxMs.',
+        `A record for topic "${append.topic}" has the timestamp ${isoOf(append.maxTimestamp)}, ` +
+          `which lies further ` +
+          `in the future than the topic's limit (${found.topic.futureTimestampsMaxMs} ms): it ` +
+          `would end event time. ` +
+          'Correct the timestamp (they are milliseconds), or make the topic with a larger ' +
+          'futureTimestampsMaxMs.',
       );
     }
     return found;
@@ -179,7 +191,8 @@ export function fenced(
 ): MillraceError {
   return new MillraceError(
     'FENCED',
-    `Task "${task}" was claimed by another member (incarnation ${newest ?? 'none'}, this one is ${incarnation}). ` +
+    `Task "${task}" was claimed by another member (incarnation ${newest ?? 'none'}, this one ` +
+      `is ${incarnation}). ` +
       'This member must stop; what it has not committed is void.',
   );
 }
@@ -194,7 +207,8 @@ export function partitionOfCatalogue(
   if (state !== undefined) return { topic, state };
   throw new MillraceError(
     'INVALID',
-    `Topic "${name}" has no partition ${partition}; it has ${topic.partitions.length} (0 to ${topic.partitions.length - 1}).`,
+    `Topic "${name}" has no partition ${partition}; it has ${topic.partitions.length} (0 to ` +
+      `${topic.partitions.length - 1}).`,
   );
 }
 
@@ -203,7 +217,8 @@ export function topicOfCatalogue(catalogue: Catalogue, name: string): TopicState
   if (topic !== undefined) return topic;
   throw new MillraceError(
     'TOPIC_MISSING',
-    `There is no topic "${name}". Make it with createTopic("${name}") or: millrace topics create ${name} --partitions 4`,
+    `There is no topic "${name}". Make it with createTopic("${name}") or: millrace topics ` +
+      `create ${name} --partitions 4`,
   );
 }
 

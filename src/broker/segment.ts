@@ -10,11 +10,11 @@
  *               +----------------+
  *               | record batch   |  <- the next range
  *               +----------------+
- *               : leftovers      :  behind the last range: a large append that was never committed. Nobody reads here.
+ *               : leftovers      :  of a large append that was never committed: nobody reads here
  *
- * A segment has one writer: the sorter, which makes a new one for each journal file, or one process that writes large
- * appends, under the journal's lock. What bytes count is said by the catalogue alone. A damaged batch shows by its own
- * checksum; the message then names the file and the byte.
+ * A segment has one writer: the sorter, which makes a new one for each journal file, or one process
+ * that writes large appends, under the journal's lock. What bytes count is said by the catalogue
+ * alone. A damaged batch shows by its own checksum; the message then names the file and the byte.
  */
 import type { File, FileSystem } from '../platform/index.ts';
 import { type FileRef, kindOf, numberOf } from './file-ref.ts';
@@ -42,8 +42,8 @@ export function segmentPath(directory: string, place: PartitionPlace, file: File
 }
 
 /**
- * Makes a segment and the directories above it, replacing leftovers of the same name (which only a crash leaves).
- * Its name is durable afterwards.
+ * Makes a segment and the directories above it, replacing leftovers of the same name (which only a
+ * crash leaves). Its name is durable afterwards.
  */
 export function createSegment(
   files: FileSystem,

@@ -4,8 +4,9 @@
  *   journal 7:  a0 b0 a1 c0 a2 b1 ...        (commits, as they came)
  *   segments:   a/..: a0 a1 a2   b/..: b0 b1   c/..: c0     (small batches merged into larger ones)
  *
- * Runs in the background, and changes nothing that anybody reads: the segments count only once an entry names them
- * (housekeeper.ts). A crash leaves files that no range names; the next attempt replaces them.
+ * Runs in the background, and changes nothing that anybody reads: the segments count only once an
+ * entry names them (housekeeper.ts). A crash leaves files that no range names; the next attempt
+ * replaces them.
  */
 import { assert, MillraceError, type Platform } from '../platform/index.ts';
 import { fileRef } from './file-ref.ts';
@@ -30,7 +31,10 @@ export interface SortInput extends PartitionPlace {
   readonly ranges: Float64Array;
 }
 
-/** Small batches are merged up to this size, in bytes; it is also what one range of the index covers, or more. */
+/**
+ * Small batches are merged up to this size, in bytes; it is also what one range of the index
+ * covers, or more.
+ */
 const batchBytesTarget = 64 * 1024;
 
 /** Batches of one partition held in memory at once, in bytes. */
@@ -82,7 +86,10 @@ function sortPartition(
   return { topic: input.topic, partition: input.partition, ranges: sorted };
 }
 
-/** Runs of ranges whose offsets follow on, not too many bytes at once. Large appends lie between runs. */
+/**
+ * Runs of ranges whose offsets follow on, not too many bytes at once. Large appends lie between
+ * runs.
+ */
 function* portions(ranges: readonly Range[]): Generator<Range[]> {
   let portion: Range[] = [];
   let bytes = 0;
@@ -115,7 +122,8 @@ function mergePortion(
       throw new MillraceError(
         'DAMAGED',
         `Journal file ${argument.journal} is damaged between bytes ${range.position} and ` +
-          `${range.position + range.length}; it is kept as it is. Restore the directory from a backup.`,
+          `${range.position + range.length}; it is kept as it is. Restore the directory from a ` +
+          `backup.`,
         { cause },
       );
     }

@@ -6,7 +6,8 @@ export function checkTopicName(name: string): void {
   if (/^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..') return;
   throw new MillraceError(
     'INVALID',
-    `"${name}" can't be the name of a topic: use 1 to 249 letters, digits, dots, underscores or hyphens.`,
+    `"${name}" can't be the name of a topic: use 1 to 249 letters, digits, dots, underscores ` +
+      `or hyphens.`,
   );
 }
 

@@ -1,7 +1,10 @@
 /** Durations as people write them. */
 import { MillraceError } from '../platform/index.ts';
 
-/** `'500ms'`, `'30s'`, `'1h30m'`, `'2d'`, `'PT5M'` (ISO 8601, days and smaller), or a number of milliseconds. */
+/**
+ * `'500ms'`, `'30s'`, `'1h30m'`, `'2d'`, `'PT5M'` (ISO 8601, days and smaller), or a number of
+ * milliseconds.
+ */
 export type Duration = string | number;
 
 const unitMs: Readonly<Record<string, number>> = {
@@ -13,13 +16,16 @@ const unitMs: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** Milliseconds. Fails with `INVALID`, naming `what`, for anything else and for negative durations. */
+/**
+ * Milliseconds. Fails with `INVALID`, naming `what`, for anything else and for negative durations.
+ */
 export function durationMs(duration: Duration, what: string): number {
   const ms = typeof duration === 'number' ? duration : parse(duration);
   if (ms !== undefined && Number.isFinite(ms) && ms >= 0) return ms;
   throw new MillraceError(
     'INVALID',
-    `${what} can't be ${JSON.stringify(duration)}: give milliseconds, or text like '500ms', '30s', '1h30m' or 'PT5M'.`,
+    `${what} can't be ${JSON.stringify(duration)}: give milliseconds, or text like '500ms', ` +
+      `'30s', '1h30m' or 'PT5M'.`,
   );
 }
 

@@ -1,4 +1,7 @@
-/** Collects the nodes of one job while its streams are built. Streams are immutable; only this grows. */
+/**
+ * Collects the nodes of one job while its streams are built. Streams are immutable; only this
+ * grows.
+ */
 import { MillraceError } from '../platform/index.ts';
 import type { Edge, Graph, GraphNode } from '../runtime/index.ts';
 

@@ -15,15 +15,24 @@ import type { Topic } from './topic.ts';
 
 /** How a job reads a topic. */
 export interface FromOptions<Value> {
-  /** When what a value tells of happened, in ms since the epoch. Default: the record's own timestamp. */
+  /**
+   * When what a value tells of happened, in ms since the epoch. Default: the record's own
+   * timestamp.
+   */
   readonly eventTime?: (value: Value) => number;
-  /** How much earlier than the latest record so far a record may have happened without being late. Default `'0s'`. */
+  /**
+   * How much earlier than the latest record so far a record may have happened without being late.
+   * Default `'0s'`.
+   */
   readonly outOfOrderness?: Duration;
-  /** A partition that is read to its end and silent this long no longer holds windows open. Default `'5s'`. */
+  /**
+   * A partition that is read to its end and silent this long no longer holds windows open. Default
+   * `'5s'`.
+   */
   readonly idleAfter?: Duration;
   /**
-   * When all partitions are read to their ends and silent this long, event time goes on with the clock, so that the last
-   * windows close. `'off'`: only records move event time. Default `'10s'`.
+   * When all partitions are read to their ends and silent this long, event time goes on with the
+   * clock, so that the last windows close. `'off'`: only records move event time. Default `'10s'`.
    */
   readonly quietAfter?: Duration | 'off';
   /** Where to begin when the job has not read the topic before. Default `'earliest'`. */
@@ -42,8 +51,9 @@ export interface JobContext {
 const fromOptions = ['eventTime', 'outOfOrderness', 'idleAfter', 'quietAfter', 'start'] as const;
 
 /**
- * A job: reads topics, computes, writes topics. It is built at once, so mistakes are thrown from the call that was wrong;
- * `run(job, { data })` runs it. Its name is the identity of its state and positions.
+ * A job: reads topics, computes, writes topics. It is built at once, so mistakes are thrown from
+ * the call that was wrong; `run(job, { data })` runs it. Its name is the identity of its state and
+ * positions.
  *
  * @example
  * export default job('flight-delays', ({ from }) => {
@@ -113,6 +123,7 @@ function startOf(start: NonNullable<FromOptions<never>['start']>, where: string)
   if (Number.isFinite(timestamp)) return { timestamp };
   throw new MillraceError(
     'INVALID',
-    `start of ${where} can't be ${JSON.stringify(start)}: use 'earliest', 'latest', or { timestamp: ms or an ISO 8601 date }.`,
+    `start of ${where} can't be ${JSON.stringify(start)}: use 'earliest', 'latest', or { ` +
+      `timestamp: ms or an ISO 8601 date }.`,
   );
 }

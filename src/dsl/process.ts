@@ -18,7 +18,9 @@ export interface KeyContext<Key, Specs> {
   readonly timestamp: number;
   /** No record at or before this time is expected any more. */
   readonly watermark: number;
-  /** The epoch's clock reading, ms since the epoch. Use it instead of Date.now(): it is recorded. */
+  /**
+   * The epoch's clock reading, ms since the epoch. Use it instead of Date.now(): it is recorded.
+   */
   readonly now: number;
   readonly state: StatesOf<Specs>;
   /** Timers of the current key; setting one twice is setting it once. */
@@ -26,10 +28,13 @@ export interface KeyContext<Key, Specs> {
 }
 
 /** Records that a callback emits: any iterable, or nothing. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a callback without a return statement is of type void
+// biome-ignore lint/suspicious/noConfusingVoidType: a callback without return is of type void
 export type Emitted<Out> = Iterable<Out> | undefined | void;
 
-/** A keyed step with state and timers. What the callbacks return is emitted, with the time of the record or timer. */
+/**
+ * A keyed step with state and timers. What the callbacks return is emitted, with the time of the
+ * record or timer.
+ */
 export interface ProcessFunctions<Value, Key, Specs extends StateSpecs, Out, TimerOut> {
   /** Names the step, and its state on disk. */
   readonly name?: string;

@@ -18,7 +18,7 @@ export function reducing<Value>(combine: (reduced: Value, value: Value) => Value
     aggregation: {
       name: 'reduce',
       create: () => undefined,
-      add: (reduced, value) => add(reduced as Value | undefined, value as Value), // what create and add made
+      add: (reduced, value) => add(reduced as Value | undefined, value as Value), // as made here
       merge: (left, right) => combine(left as Value, right as Value), // the same
       result: (reduced) => reduced,
       codec,

@@ -1,6 +1,7 @@
 /**
- * Streams: what users chain. Each method adds a step to the job's graph and returns a new stream; nothing runs. The types
- * carry what is legal: windows and state need keys, a topic takes only what fits it.
+ * Streams: what users chain. Each method adds a step to the job's graph and returns a new stream;
+ * nothing runs. The types carry what is legal: windows and state need keys, a topic takes only what
+ * fits it.
  */
 import { type Codec, keyJson } from '../formats/index.ts';
 import { MillraceError } from '../platform/index.ts';
@@ -114,7 +115,7 @@ export class Stream<Value, Key> {
       );
     }
     checkOptions(`to("${topic.name}")`, options, ['key']);
-    const key = options.key as ((value: unknown) => unknown) | undefined; // the graph does not know types
+    const key = options.key as ((value: unknown) => unknown) | undefined; // untyped in the graph
     const spec = topic as Topic<unknown, unknown>; // likewise
     this.graph.add({ kind: 'sink', input: this.edge, name: undefined, topic: spec, key });
   }
@@ -219,9 +220,9 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     return this.#addProcess('aggregate', options.name, {
       state: { accumulator: spec },
       onRecord(value, { state, timestamp }) {
-        const before = state['accumulator']?.get() ?? aggregation.create();
+        const before = state.accumulator?.get() ?? aggregation.create();
         const after = aggregation.add(before, value, timestamp);
-        state['accumulator']?.set(after);
+        state.accumulator?.set(after);
         return [aggregation.result(after)];
       },
       onTimer: undefined,
@@ -229,7 +230,8 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   }
 
   /**
-   * Combines the values of each key, one after another: a result for each record. The first value is the first result.
+   * Combines the values of each key, one after another: a result for each record. The first value
+   * is the first result.
    * @example bids.keyBy((b) => b.auction).reduce((best, b) => (b.price > best.price ? b : best))
    */
   reduce(
@@ -241,8 +243,8 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     return this.#addProcess('reduce', options.name, {
       state: { reduced: { kind: 'value', codec } },
       onRecord(value, { state }) {
-        const after = add(state['reduced']?.get() as Value | undefined, value as Value); // what set kept
-        state['reduced']?.set(after);
+        const after = add(state.reduced?.get() as Value | undefined, value as Value); // kept
+        state.reduced?.set(after);
         return [after];
       },
       onTimer: undefined,
@@ -267,7 +269,8 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     this.check('process()', functions.onRecord, { ...nameOf(functions) }, ['name']);
     const state: Readonly<Record<string, StateSpec>> = functions.state ?? {};
     const definition = { state, onRecord: functions.onRecord, onTimer: functions.onTimer };
-    return this.#addProcess('process', functions.name, definition as unknown as ProcessDefinition); // the graph does not know types
+    const untyped = definition as unknown as ProcessDefinition; // the graph does not know types
+    return this.#addProcess('process', functions.name, untyped);
   }
 
   #addProcess<Out>(
@@ -294,7 +297,8 @@ export class WindowedStream<Value, Key> {
   }
 
   /**
-   * One result for each key and window, once the watermark has passed its end; records that come later go to `late`.
+   * One result for each key and window, once the watermark has passed its end; records that come
+   * later go to `late`.
    * @example .window(tumbling('1h')).aggregate({ flights: count(), worst: max((f) => f.delay) })
    */
   aggregate<Fields extends Aggregates<Value>>(
@@ -344,7 +348,9 @@ export class WindowedStream<Value, Key> {
 
 /** The results of windows, and the records that came too late for theirs. */
 export class WindowResults<Value, Key, In> extends KeyedStream<Value, Key> {
-  /** Records whose window had fired before they came. They are counted even if nobody reads this. */
+  /**
+   * Records whose window had fired before they came. They are counted even if nobody reads this.
+   */
   get late(): KeyedStream<In, Key> {
     return new KeyedStream(this.graph, { node: this.edge.node, port: 'late' });
   }
@@ -355,7 +361,8 @@ export function checkStepName(job: string, name: string | undefined): void {
   if (name === undefined || /^[a-zA-Z0-9._-]{1,200}$/.test(name)) return;
   throw new MillraceError(
     'INVALID',
-    `Job "${job}": a step can't be named ${JSON.stringify(name)}: use 1 to 200 letters, digits, dots, underscores or hyphens.`,
+    `Job "${job}": a step can't be named ${JSON.stringify(name)}: use 1 to 200 letters, ` +
+      `digits, dots, underscores or hyphens.`,
   );
 }
 

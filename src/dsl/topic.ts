@@ -10,12 +10,16 @@ export interface Topic<Key, Value> extends TopicSpec<Key, Value> {
 export interface TopicSettings<Key, Value> {
   readonly key: Codec<Key>;
   readonly value: Codec<Value>;
-  /** How many partitions the topic gets where a job makes it. Default: as many as the job's first source. */
+  /**
+   * How many partitions the topic gets where a job makes it. Default: as many as the job's first
+   * source.
+   */
   readonly partitions?: number;
 }
 
 /**
- * Names a topic. Nothing is made: a job makes the topics it writes, and refuses to start where one it reads is missing.
+ * Names a topic. Nothing is made: a job makes the topics it writes, and refuses to start where one
+ * it reads is missing.
  *
  * @example
  * const flights = topic('flights', { key: string(), value: json<Flight>() });

@@ -5,8 +5,8 @@ import { checkOptions, type TumblingWindows } from '../runtime/index.ts';
 import { type Duration, durationMs } from './duration.ts';
 
 /**
- * Windows of one size that follow one another without a gap: `[start, start + size)`, aligned to 1970-01-01 UTC plus
- * `offset`. Every record belongs to exactly one.
+ * Windows of one size that follow one another without a gap: `[start, start + size)`, aligned to
+ * 1970-01-01 UTC plus `offset`. Every record belongs to exactly one.
  *
  * @example
  * stream.keyBy((f) => f.origin).window(tumbling('1h'))

@@ -1,6 +1,6 @@
 /**
- * From a graph to operators that run it: the interpreter. Operators are made from the sinks upwards, each with its
- * successors; their stores are declared on the way.
+ * From a graph to operators that run it: the interpreter. Operators are made from the sinks
+ * upwards, each with its successors; their stores are declared on the way.
  */
 
 import type { Codec } from '../formats/index.ts';

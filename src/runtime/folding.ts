@@ -1,8 +1,10 @@
 /**
- * Folding: what a task has committed to its changelog is written to its state file in the background, every few seconds;
- * then the log learns how far the fold is durable, and may forget the changelog before that.
+ * Folding: what a task has committed to its changelog is written to its state file in the
+ * background, every few seconds; then the log learns how far the fold is durable, and may forget
+ * the changelog before that.
  *
- * Only committed bytes come here, so a fold never holds what was not committed; it never looks at the task's memory.
+ * Only committed bytes come here, so a fold never holds what was not committed; it never looks at
+ * the task's memory.
  */
 import { type Broker, type Claim, RecordCursor } from '../broker/index.ts';
 import {

@@ -1,8 +1,9 @@
 /**
- * The operator graph: plain readonly data between what users write (src/dsl) and what runs (the compiler and tasks).
+ * The operator graph: plain readonly data between what users write (src/dsl) and what runs (the
+ * compiler and tasks).
  *
- * Nodes stand in topological order, and a node's id is its index. Functions of the user are the only values in it
- * that are not data. `describe(graph)` prints it in a stable text form.
+ * Nodes stand in topological order, and a node's id is its index. Functions of the user are the
+ * only values in it that are not data. `describe(graph)` prints it in a stable text form.
  */
 import type { Codec } from '../formats/index.ts';
 
@@ -105,7 +106,10 @@ export interface Graph {
   readonly nodes: readonly GraphNode[];
 }
 
-/** Windows of one size that follow one another; `[start, start + size)`, aligned to the epoch plus `offset`. */
+/**
+ * Windows of one size that follow one another; `[start, start + size)`, aligned to the epoch plus
+ * `offset`.
+ */
 export interface TumblingWindows {
   readonly kind: 'tumbling';
   readonly sizeMs: number;
@@ -120,9 +124,10 @@ export interface WindowBounds {
 }
 
 /**
- * An incremental aggregate. Accumulators are plain JSON values that belong to the operator: `add` may change the one it
- * is given and return it, so that a record costs no allocation. What `result` returns is a value of its own, which
- * later calls never change. `merge` is for windows that merge and for two-phase aggregation.
+ * An incremental aggregate. Accumulators are plain JSON values that belong to the operator: `add`
+ * may change the one it is given and return it, so that a record costs no allocation. What `result`
+ * returns is a value of its own, which later calls never change. `merge` is for windows that merge
+ * and for two-phase aggregation.
  */
 export interface Aggregation<Value = unknown, Accumulator = unknown, Result = unknown> {
   /** Part of the state's shape: `count`, `mean`, `{flights: count, ...}`. */

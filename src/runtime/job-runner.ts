@@ -1,5 +1,6 @@
 /**
- * Runs a job: opens its task, restarts it after failures that can pass, and answers questions about it.
+ * Runs a job: opens its task, restarts it after failures that can pass, and answers questions about
+ * it.
  *
  *   starting -> running -> stopping -> stopped
  *      ^           |
@@ -18,7 +19,9 @@ import { TaskLoop, type TaskLoopOptions } from './task-loop.ts';
 export interface JobHandle {
   readonly job: string;
   status(): JobStatus;
-  /** The status now, and after each change; at most ten a second. Completes when the job has ended. */
+  /**
+   * The status now, and after each change; at most ten a second. Completes when the job has ended.
+   */
   readonly status$: Observable<JobStatus>;
   metrics(): JobMetrics;
   /** Failures so far, the latest last; at most 100 are kept. */
@@ -26,8 +29,9 @@ export interface JobHandle {
   /** Resolves when the job has stopped; rejects with the failure that ended it. */
   readonly done: Promise<void>;
   /**
-   * Ends the job with a last commit; resolves when that is durable and the task is released. With `drain` all input is
-   * read first, and event time runs on until every window and timer that is waiting has fired.
+   * Ends the job with a last commit; resolves when that is durable and the task is released. With
+   * `drain` all input is read first, and event time runs on until every window and timer that is
+   * waiting has fired.
    */
   stop(options?: { readonly drain?: boolean }): Promise<void>;
 }
@@ -228,7 +232,9 @@ function countsOf(
   };
 }
 
-/** What may be otherwise next time: a full disk, a lock, a commit whose outcome only the log knows. */
+/**
+ * What may be otherwise next time: a full disk, a lock, a commit whose outcome only the log knows.
+ */
 function canRestart(error: unknown): boolean {
   return isMillraceError(error) && (error.retryable || error.code === 'OUTCOME_UNKNOWN');
 }

@@ -4,7 +4,10 @@ import type { Codec } from '../formats/index.ts';
 import { keyGroups, type StateKey, stateKeyOf } from '../state/index.ts';
 import type { Key } from './operator.ts';
 
-/** Keys remembered, so that one that comes often is not encoded again. Enough for most jobs, small enough for all. */
+/**
+ * Keys remembered, so that one that comes often is not encoded again. Enough for most jobs, small
+ * enough for all.
+ */
 const rememberedMax = 50_000;
 
 export class KeyFactory {
@@ -22,7 +25,8 @@ export class KeyFactory {
     if (known !== undefined) return known;
     const bytes = this.codec.encode(value);
     const key = { value, state: stateKeyOf(positiveHash(bytes) % keyGroups, bytes) };
-    // Only what is equal when it is the same: objects may change, and -0 is 0 in a map but not for every codec.
+    // Only what is equal when it is the same: objects may change, and -0 is 0 in a map but not for
+    // every codec.
     if (typeof value === 'string' || (typeof value === 'number' && value !== 0)) {
       if (this.#byValue.size >= rememberedMax) this.#byValue = new Map();
       this.#byValue.set(value, key);

@@ -1,8 +1,10 @@
 /**
- * Brings a task to where its last commit left it: claims it, recovers its state, finds its positions.
+ * Brings a task to where its last commit left it: claims it, recovers its state, finds its
+ * positions.
  *
- * What a job needs from the log is checked before anything is claimed: a topic that is missing is named. Start positions
- * are resolved once and committed before the first record is read, so that a crash can't make the job begin elsewhere.
+ * What a job needs from the log is checked before anything is claimed: a topic that is missing is
+ * named. Start positions are resolved once and committed before the first record is read, so that a
+ * crash can't make the job begin elsewhere.
  */
 import { type Broker, type Claim, RecordCursor, type TopicPartition } from '../broker/index.ts';
 import type { Codec } from '../formats/index.ts';
@@ -24,7 +26,9 @@ export interface OpenTaskOptions {
   readonly graph: Graph;
   readonly broker: Broker;
   readonly platform: Platform;
-  /** The data directory; undefined where the log is in memory, and the changelog holds all state. */
+  /**
+   * The data directory; undefined where the log is in memory, and the changelog holds all state.
+   */
   readonly directory: string | undefined;
   readonly durable: boolean;
   readonly takeOver: boolean;
@@ -200,7 +204,9 @@ function recoverState(
   }
 }
 
-/** The changelog's records from an offset on, as changes; bytes are views that are not used again. */
+/**
+ * The changelog's records from an offset on, as changes; bytes are views that are not used again.
+ */
 function changelogReader(broker: Broker, partition: TopicPartition): ChangelogReader {
   return {
     name: partition.topic,
@@ -256,8 +262,10 @@ function openInput(
   if (position < start) {
     throw new MillraceError(
       'OFFSET_OUT_OF_RANGE',
-      `Task "${claim.task}" stands at offset ${position} of ${target.topic}/${target.partition}, but the log begins at ` +
-        `${start}: the records between were removed before they were read. Give the job another name to begin anew.`,
+      `Task "${claim.task}" stands at offset ${position} of ` +
+        `${target.topic}/${target.partition}, but the log begins at ` +
+        `${start}: the records between were removed before they were read. Give the job ` +
+        `another name to begin anew.`,
     );
   }
   return new PartitionInput(broker, source, target.partition, position);

@@ -1,12 +1,13 @@
 /**
  * The contract between a task and the operators it runs.
  *
- * An operator receives records one at a time and passes on what it makes of them. It is synchronous, and does I/O
- * nowhere: its state is in the stores it declared, and comes back with them. It never looks at a clock.
+ * An operator receives records one at a time and passes on what it makes of them. It is
+ * synchronous, and does I/O nowhere: its state is in the stores it declared, and comes back with
+ * them. It never looks at a clock.
  *
- * What is due (windows, timers) is handled one entry at a time, between records, when the watermark or the clock has
- * moved, upstream operators first. A checkpoint may come between any two entries: whatever an operator needs to go on
- * must be in its stores.
+ * What is due (windows, timers) is handled one entry at a time, between records, when the watermark
+ * or the clock has moved, upstream operators first. A checkpoint may come between any two entries:
+ * whatever an operator needs to go on must be in its stores.
  */
 import type { StateKey } from '../state/index.ts';
 
@@ -49,17 +50,25 @@ export interface OperatorContext {
 export interface TimedOperator {
   readonly step: Step;
   /**
-   * No record at or before this time is expected any more from upstream. Set by the task: it lags behind the task's
-   * watermark while operators upstream still fire.
+   * No record at or before this time is expected any more from upstream. Set by the task: it lags
+   * behind the task's watermark while operators upstream still fire.
    */
   watermark: number;
-  /** The earliest event time at which something is due; Infinity where there is nothing. Asked for each record. */
+  /**
+   * The earliest event time at which something is due; Infinity where there is nothing. Asked for
+   * each record.
+   */
   nextEventTime(): number;
   /** The earliest processing time at which something is due. */
   nextProcessingTime(): number;
-  /** The latest event time at which anything is waiting: a quiet stream's watermark goes no further. */
+  /**
+   * The latest event time at which anything is waiting: a quiet stream's watermark goes no further.
+   */
   lastEventTime(): number;
-  /** Handles the first due entry; called only while `next...Time()` is not after the watermark or the clock. */
+  /**
+   * Handles the first due entry; called only while `next...Time()` is not after the watermark or
+   * the clock.
+   */
   fireEvent(): void;
   fireProcessing(): void;
 }

@@ -1,4 +1,6 @@
-/** Checks of options objects: a misspelled name is refused, with the one that was probably meant. */
+/**
+ * Checks of options objects: a misspelled name is refused, with the one that was probably meant.
+ */
 import { MillraceError } from '../platform/index.ts';
 
 /** Fails with `INVALID` for a name that `known` does not have; `where` names the call. */

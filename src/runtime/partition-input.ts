@@ -1,6 +1,6 @@
 /**
- * One partition as a task reads it: one record decoded ahead, so that the task knows when in event time it stands. It is
- * read up to the end that was noted when the epoch began, and not beyond.
+ * One partition as a task reads it: one record decoded ahead, so that the task knows when in event
+ * time it stands. It is read up to the end that was noted when the epoch began, and not beyond.
  */
 import { type Broker, RecordCursor, type TopicPartition } from '../broker/index.ts';
 import { isMillraceError, MillraceError, messageOf } from '../platform/index.ts';
@@ -85,7 +85,10 @@ export class PartitionInput implements TopicPartition {
   describe(): string {
     const { keyStart, keyEnd, bytes } = this.#cursor;
     const key = keyStart < 0 ? 'none' : preview(bytes.subarray(keyStart, keyEnd));
-    return `topic ${this.topic}, partition ${this.partition}, offset ${this.#cursor.offset}, key ${key}`;
+    return (
+      `topic ${this.topic}, partition ${this.partition}, offset ${this.#cursor.offset}, ` +
+      `key ${key}`
+    );
   }
 
   #fetch(): boolean {
@@ -127,14 +130,16 @@ export class PartitionInput implements TopicPartition {
     } catch (cause) {
       throw new MillraceError(
         'USER_FUNCTION',
-        `The eventTime function of from(${this.topic}) threw: ${messageOf(cause)} (${this.describe()}).`,
+        `The eventTime function of from(${this.topic}) threw: ${messageOf(cause)} ` +
+          `(${this.describe()}).`,
         { cause },
       );
     }
     if (typeof time === 'number' && Math.abs(time) <= timeMax) return Math.floor(time);
     throw new MillraceError(
       'USER_FUNCTION',
-      `The eventTime function of from(${this.topic}) returned ${String(time)} (${this.describe()}). ` +
+      `The eventTime function of from(${this.topic}) returned ${String(time)} ` +
+        `(${this.describe()}). ` +
         'It must return milliseconds since the epoch, as a number.',
     );
   }

@@ -20,7 +20,10 @@ export interface RunOptions {
   readonly data?: string;
   /** A log that is open already; it stays open when the job ends. */
   readonly broker?: Broker;
-  /** With `broker`: the directory for the job's state; without it, the changelog in the log is all there is. */
+  /**
+   * With `broker`: the directory for the job's state; without it, the changelog in the log is all
+   * there is.
+   */
   readonly stateDirectory?: string;
   /** `disk` (default) or `process`; see `EmbeddedBrokerOptions`. */
   readonly durability?: 'disk' | 'process';
@@ -59,8 +62,9 @@ const epochDefaults: EpochBudget = {
 };
 
 /**
- * Runs a job in this process until it is stopped, and returns its handle at once; what keeps it from running is told by
- * `handle.done` and `handle.status()`. Mistakes in the job or the options are thrown here, before anything is opened.
+ * Runs a job in this process until it is stopped, and returns its handle at once; what keeps it
+ * from running is told by `handle.done` and `handle.status()`. Mistakes in the job or the options
+ * are thrown here, before anything is opened.
  *
  * @example
  * const handle = await run(flightDelays, { data: './data' });

@@ -1,6 +1,6 @@
 /**
- * Runs one task until it is stopped or fails: epoch, commit, and waiting for something to do. This is the only place of a
- * job that awaits.
+ * Runs one task until it is stopped or fails: epoch, commit, and waiting for something to do. This
+ * is the only place of a job that awaits.
  */
 import type { Commit } from '../broker/index.ts';
 import type { Cancellable, Clock } from '../platform/index.ts';
@@ -59,7 +59,10 @@ export class TaskLoop {
     return `folding: ${this.unfoldedBytes} bytes of changelog are not in the state file yet`;
   }
 
-  /** Ends `run` after the epoch under way is committed; `drain`: after all input is read and all windows are closed. */
+  /**
+   * Ends `run` after the epoch under way is committed; `drain`: after all input is read and all
+   * windows are closed.
+   */
   stop(drain: boolean): void {
     if (this.#stopping === 'now') return;
     this.#stopping = drain ? 'drained' : 'now';
@@ -147,7 +150,7 @@ export class TaskLoop {
     try {
       await this.#options.broker.release(this.#opened.claim);
     } catch (error) {
-      if (this.#stopping !== 'no') this.#options.onError(error); // else the failure itself is reported
+      if (this.#stopping !== 'no') this.#options.onError(error); // else the failure is told
     }
   }
 

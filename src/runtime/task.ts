@@ -1,13 +1,16 @@
 /**
- * A task: a chain of operators, the partitions it reads, its time and its state, moved on in epochs.
+ * A task: a chain of operators, the partitions it reads, its time and its state, moved on in
+ * epochs.
  *
  *   beginEpoch   notes the committed end of each partition, reads the clock once
- *   turn         merges records in the order (event time, topic, partition, offset) of the partitions' heads and runs them
- *                through the chain; fires what becomes due between records; stops when its share of time is used
+ *   turn         merges the partitions' records in the order (event time, topic, partition, offset)
+ *                of their heads, runs them through the chain, fires what becomes due between two;
+ *                stops when its share of time is used
  *   endEpoch     gives the commit: positions moved, outputs, changes of state
  *
- * Everything here is synchronous and touches no file; waiting and committing is the loop's (task-loop.ts). A failure
- * leaves the task useless: it is dropped, and another one recovers from the log, so that nothing of a failed epoch stays.
+ * Everything here is synchronous and touches no file; waiting and committing is the loop's
+ * (task-loop.ts). A failure leaves the task useless: it is dropped, and another one recovers from
+ * the log, so that nothing of a failed epoch stays.
  */
 import { type Append, type Broker, type Commit, RecordBatchBuilder } from '../broker/index.ts';
 import {
@@ -118,7 +121,7 @@ export class Task {
 
   /** Lets event time run to the end of what is waiting, once all input is read: for a drain. */
   drain(): void {
-    this.#draining = this.#parts.chain.timed.length + 1; // what fires may wait again, one step further down
+    this.#draining = this.#parts.chain.timed.length + 1; // fired results may wait again
   }
 
   get drained(): boolean {
@@ -196,7 +199,9 @@ export class Task {
     for (const [i, { position }] of this.#parts.inputs.entries()) this.#committed[i] = position;
   }
 
-  /** The commit that makes the resolved start positions durable, before the first record is read. */
+  /**
+   * The commit that makes the resolved start positions durable, before the first record is read.
+   */
   firstCommit(): Commit {
     const { inputs, name, incarnation, clock, context } = this.#parts;
     context.now = clock.now();
@@ -230,14 +235,17 @@ export class Task {
     let time = Number.POSITIVE_INFINITY;
     for (const [index, input] of this.#parts.inputs.entries()) {
       if (!input.hasNext || index === except) continue;
-      if (found !== -1 && input.time >= time) continue; // inputs are in the order of topic and partition
+      if (found !== -1 && input.time >= time) continue; // ties: topic, partition
       found = index;
       time = input.time;
     }
     return found;
   }
 
-  /** Reads from one input while its next record comes before that of `bound`; false where time is up. */
+  /**
+   * Reads from one input while its next record comes before that of `bound`; false where time is
+   * up.
+   */
   #runInput(index: number, bound: number): boolean {
     const { inputs, time, context } = this.#parts;
     const input = inputs[index];
@@ -271,7 +279,10 @@ export class Task {
     this.#recordsRead++;
   }
 
-  /** Brings the operators to the task's watermark, upstream ones first, firing what is due; false where time is up. */
+  /**
+   * Brings the operators to the task's watermark, upstream ones first, firing what is due; false
+   * where time is up.
+   */
   #advance(): boolean {
     const { time, chain } = this.#parts;
     const { watermark } = time;
@@ -366,7 +377,8 @@ export class Task {
     const code = isMillraceError(error) ? error.code : 'USER_FUNCTION';
     return new MillraceError(
       code,
-      `Step "${step.name}" (${step.kind}) failed: ${messageOf(error)} (${where}${keyText}). Nothing of this record was kept; ` +
+      `Step "${step.name}" (${step.kind}) failed: ${messageOf(error)} (${where}${keyText}). ` +
+        `Nothing of this record was kept; ` +
         'after the fix the job goes on where it stood.',
       { cause: error },
     );

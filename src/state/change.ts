@@ -4,12 +4,12 @@
  *   byte  size  field
  *   0     1     0: a store is declared; 1: an entry of a keyed store; 2: of a timed store
  *   1     2     number of the store
- *   3     8     timed: the time in ms, as 64 bits with the sign bit flipped, so that bytes sort as times do
+ *   3     8     timed: the time in ms, 64 bits with the sign flipped: bytes sort as times do
  *   +0    1     key group
  *   +1          bytes of the key
  *
- * The value is the entry's new value, or null where it was deleted. A declaration's value is the JSON of
- * `StoreRecord`, and stands before the first entry of its store.
+ * The value is the entry's new value, or null where it was deleted. A declaration's value is the
+ * JSON of `StoreRecord`, and stands before the first entry of its store.
  */
 import { assert } from '../platform/index.ts';
 import type { StateKey } from './stores.ts';

@@ -1,7 +1,10 @@
 /** Keys of state: see `StateKey`. */
 import type { StateKey } from './stores.ts';
 
-/** State is split by key group, so that a job can run on another number of tasks later. Fixed for ever. */
+/**
+ * State is split by key group, so that a job can run on another number of tasks later. Fixed for
+ * ever.
+ */
 export const keyGroups = 128;
 
 /** The key of encoded `bytes` in `group`. */

@@ -1,8 +1,10 @@
 /**
- * The stores in memory: the whole content of each, and a list of what changed since the last checkpoint.
+ * The stores in memory: the whole content of each, and a list of what changed since the last
+ * checkpoint.
  *
- * An entry is one object that the map and the list of changes share, so putting a value again and again costs one lookup
- * and no allocation. A deleted entry leaves the map and stays in the list; a new one under the same key comes behind it.
+ * An entry is one object that the map and the list of changes share, so putting a value again and
+ * again costs one lookup and no allocation. A deleted entry leaves the map and stays in the list; a
+ * new one under the same key comes behind it.
  */
 import FlatQueue from 'flatqueue';
 import type { Codec } from '../formats/index.ts';
@@ -141,7 +143,10 @@ export class MemoryKeyedStore<Value>
 interface Bucket<Value> {
   readonly time: number;
   readonly entries: Map<StateKey, Entry<Value>>;
-  /** While its entries are walked over: the keys that are left, the first one last. Keys that are gone are skipped. */
+  /**
+   * While its entries are walked over: the keys that are left, the first one last. Keys that are
+   * gone are skipped.
+   */
   walk: StateKey[] | undefined;
 }
 
@@ -196,7 +201,7 @@ export class MemoryTimedStore<Value>
     for (;;) {
       const key = bucket.walk.at(-1);
       const entry = key === undefined ? undefined : bucket.entries.get(key);
-      if (entry?.value !== undefined) return entry as TimedEntry<Value>; // its value was just looked at
+      if (entry?.value !== undefined) return entry as TimedEntry<Value>; // it has a value
       bucket.walk.pop();
     }
   }

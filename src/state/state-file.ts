@@ -1,16 +1,18 @@
 /**
- * The fold of one task's changelog in SQLite, for fast restarts and for reading with any SQLite tool:
+ * The fold of one task's changelog in SQLite, for fast restarts and for reading with any SQLite
+ * tool:
  *
- *   meta     key, value                             format, directory, task, incarnation, folded_offset
+ *   meta     key, value                             format, directory, task, ...
  *   stores   number, name, kind, key_codec, ...     what the entries below belong to
  *   entries  store, key_group, key, value           keyed stores
- *   timed    store, time, key_group, key, value     timed stores: windows (time = last ms of the window) and timers
+ *   timed    store, time, key_group, key, value     windows (time: their last ms) and timers
  *
- * Keys and values are TEXT where their codec writes text (JSON, strings), else BLOB. Rows lie in the order in which
- * operators walk over them.
+ * Keys and values are TEXT where their codec writes text (JSON, strings), else BLOB. Rows lie in
+ * the order in which operators walk over them.
  *
- * Invariants: it holds exactly the changelog before `folded_offset`; only committed changes are ever folded; who folds has
- * the newest incarnation that opened the file, so a zombie's fold changes nothing.
+ * Invariants: it holds exactly the changelog before `folded_offset`; only committed changes are
+ * ever folded; who folds has the newest incarnation that opened the file, so a zombie's fold
+ * changes nothing.
  */
 import type Database from 'better-sqlite3';
 import { MillraceError } from '../platform/index.ts';
@@ -52,7 +54,10 @@ export class StateFile {
     return Number(this.#meta('folded_offset') ?? 0);
   }
 
-  /** Makes this incarnation the only one that may fold. `FENCED` where a newer one has opened the file. */
+  /**
+   * Makes this incarnation the only one that may fold. `FENCED` where a newer one has opened the
+   * file.
+   */
   claim(incarnation: number): void {
     this.#database.transaction(() => {
       this.#requireNotFenced(incarnation);
@@ -66,7 +71,10 @@ export class StateFile {
     return new Map(rows.map((row) => [row.number, recordOf(row)]));
   }
 
-  /** Hands on the entries of a store, in order. Where state is to be read lazily, this is what a lookup replaces. */
+  /**
+   * Hands on the entries of a store, in order. Where state is to be read lazily, this is what a
+   * lookup replaces.
+   */
   load(store: number, record: StoreRecord, onEntry: LoadEntry): void {
     const table = record.kind === 'keyed' ? '0 AS time, * FROM entries' : '* FROM timed';
     const rows = this.#database.prepare(`SELECT ${table} WHERE store = ?`).iterate(store);
@@ -77,8 +85,9 @@ export class StateFile {
   }
 
   /**
-   * Folds committed changes in one durable transaction. Changes that are folded already are skipped by the caller's
-   * range; a range that does not begin where the last one ended is refused (`FILE_MISMATCH`), and so is a zombie (`FENCED`).
+   * Folds committed changes in one durable transaction. Changes that are folded already are skipped
+   * by the caller's range; a range that does not begin where the last one ended is refused
+   * (`FILE_MISMATCH`), and so is a zombie (`FENCED`).
    */
   fold(changes: Iterable<Change>, range: FoldRange): void {
     this.#database.transaction(() => {
@@ -86,7 +95,8 @@ export class StateFile {
       if (range.from !== this.foldedOffset) {
         throw new MillraceError(
           'FILE_MISMATCH',
-          `${this.#path} is folded to changelog offset ${this.foldedOffset}, but the fold begins at ${range.from}: the file was replaced.`,
+          `${this.#path} is folded to changelog offset ${this.foldedOffset}, but the fold ` +
+            `begins at ${range.from}: the file was replaced.`,
         );
       }
       this.#write(changes);
@@ -165,7 +175,8 @@ export class StateFile {
     if (incarnation >= recorded) return;
     throw new MillraceError(
       'FENCED',
-      `${this.#path} was opened by incarnation ${recorded} of its task; incarnation ${incarnation} may not change it.`,
+      `${this.#path} was opened by incarnation ${recorded} of its task; incarnation ` +
+        `${incarnation} may not change it.`,
     );
   }
 
@@ -181,15 +192,18 @@ export class StateFile {
       if (Number(format) > formatVersion) {
         throw new MillraceError(
           'DIRECTORY',
-          `${this.#path} has format ${format}, which this version of Millrace does not know (it knows ${formatVersion}). Use the newer Millrace that wrote it.`,
+          `${this.#path} has format ${format}, which this version of Millrace does not know ` +
+            `(it knows ${formatVersion}). Use the newer Millrace that wrote it.`,
         );
       }
       const [directory, task] = [this.#meta('directory'), this.#meta('task')];
       if (directory === identity.directoryId && task === identity.task) return;
       throw new MillraceError(
         'FILE_MISMATCH',
-        `${this.#path} holds the state of task "${task}" of directory ${directory}, not of "${identity.task}" of ` +
-          `${identity.directoryId}. Put the right file back, or restore the whole directory from a backup.`,
+        `${this.#path} holds the state of task "${task}" of directory ${directory}, not of ` +
+          `"${identity.task}" of ` +
+          `${identity.directoryId}. Put the right file back, or restore the whole directory ` +
+          `from a backup.`,
       );
     })();
   }
@@ -248,12 +262,14 @@ function createTables(database: Database.Database): void {
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS stores (
       number INTEGER PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, key_codec TEXT NOT NULL,
-      key_text INTEGER NOT NULL, value_codec TEXT NOT NULL, value_text INTEGER NOT NULL, shape TEXT NOT NULL);
+      key_text INTEGER NOT NULL, value_codec TEXT NOT NULL, value_text INTEGER NOT NULL,
+      shape TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS entries (
       store INTEGER NOT NULL, key_group INTEGER NOT NULL, key NOT NULL, value NOT NULL,
       PRIMARY KEY (store, key_group, key)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS timed (
-      store INTEGER NOT NULL, time INTEGER NOT NULL, key_group INTEGER NOT NULL, key NOT NULL, value NOT NULL,
+      store INTEGER NOT NULL, time INTEGER NOT NULL, key_group INTEGER NOT NULL,
+      key NOT NULL, value NOT NULL,
       PRIMARY KEY (store, time, key_group, key)) WITHOUT ROWID;
   `);
 }

@@ -3,8 +3,9 @@
  *
  *   state file (folded)  +  changelog from the folded offset on  =  the state as of the last commit
  *
- * Recovery refuses what does not fit together instead of beginning with less: a state file that is ahead of the changelog
- * or behind its start, a store that the job no longer declares, or declares with another shape.
+ * Recovery refuses what does not fit together instead of beginning with less: a state file that is
+ * ahead of the changelog or behind its start, a store that the job no longer declares, or declares
+ * with another shape.
  */
 import type { Codec } from '../formats/index.ts';
 import { assert, MillraceError } from '../platform/index.ts';
@@ -92,7 +93,10 @@ export class TaskState implements StoreRegistry {
     return store;
   }
 
-  /** Once everything is declared: `STATE_MISMATCH` where the state on disk does not fit, saying each difference. */
+  /**
+   * Once everything is declared: `STATE_MISMATCH` where the state on disk does not fit, saying each
+   * difference.
+   */
   finishDeclaring(job: string): void {
     const undeclared = [...this.#recorded].filter((number) => !this.#stores.has(number));
     const missing = undeclared.map((number) => {
@@ -104,11 +108,15 @@ export class TaskState implements StoreRegistry {
     throw new MillraceError(
       'STATE_MISMATCH',
       `The state of job "${job}" does not fit the job as it is now: ${differences.join('; ')}. ` +
-        'Put the steps back as they were, or give the changed job another name, so that it begins with new state.',
+        'Put the steps back as they were, or give the changed job another name, so that it ' +
+        'begins with new state.',
     );
   }
 
-  /** Hands on everything that changed since the last call, as changelog records; returns how many there were. */
+  /**
+   * Hands on everything that changed since the last call, as changelog records; returns how many
+   * there were.
+   */
   takeChanges(write: ChangeWriter): number {
     let count = this.#newDeclarations.length;
     for (const number of this.#newDeclarations) {
@@ -161,12 +169,16 @@ export class TaskState implements StoreRegistry {
     for (const field of ['kind', 'keyCodec', 'valueCodec', 'shape'] as const) {
       if (known[field] === declared[field]) continue;
       this.#differences.push(
-        `state "${known.name}" has the ${fieldNames[field]} ${known[field]} on disk and ${declared[field]} in the job`,
+        `state "${known.name}" has the ${fieldNames[field]} ${known[field]} on disk and ` +
+          `${declared[field]} in the job`,
       );
     }
   }
 
-  /** A store that does not fit stays empty: `finishDeclaring` refuses the job before anything uses it. */
+  /**
+   * A store that does not fit stays empty: `finishDeclaring` refuses the job before anything uses
+   * it.
+   */
   #load(number: number, store: MemoryStore): void {
     this.#stores.set(number, store);
     const record = this.#records.get(number);
@@ -206,16 +218,21 @@ function checkOffsets({ filePath, changelog }: TaskStateOptions, folded: number)
   if (folded > changelog.end) {
     throw new MillraceError(
       'FILE_MISMATCH',
-      `${filePath} is newer than the log: it holds the changelog ${changelog.name} up to offset ${folded}, but that ends ` +
-        `at ${changelog.end}. The log is from an older copy. Restore the whole directory from one backup.`,
+      `${filePath} is newer than the log: it holds the changelog ${changelog.name} up to ` +
+        `offset ${folded}, but that ends ` +
+        `at ${changelog.end}. The log is from an older copy. Restore the whole directory from ` +
+        `one backup.`,
     );
   }
   if (folded < changelog.start) {
     throw new MillraceError(
       'FILE_MISMATCH',
-      `${filePath} is missing or older than the log: it holds the changelog ${changelog.name} up to offset ${folded}, but ` +
-        `what lies before offset ${changelog.start} was removed from the log, because it had been folded. Put the right ` +
-        'file back, restore the whole directory from one backup, or give the job another name to compute its state anew.',
+      `${filePath} is missing or older than the log: it holds the changelog ${changelog.name} ` +
+        `up to offset ${folded}, but ` +
+        `what lies before offset ${changelog.start} was removed from the log, because it had ` +
+        `been folded. Put the right ` +
+        'file back, restore the whole directory from one backup, or give the job another name ' +
+        'to compute its state anew.',
     );
   }
 }

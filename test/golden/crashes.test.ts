@@ -1,6 +1,7 @@
 /**
- * Crashes at every named step, on a simulated machine: killed, and with the power cut so that any part of what was not
- * synced is lost. The output must be that of a run without faults, record for record, and nothing may be refused.
+ * Crashes at every named step, on a simulated machine: killed, and with the power cut so that any
+ * part of what was not synced is lost. The output must be that of a run without faults, record for
+ * record, and nothing may be refused.
  */
 import { describe, expect, test } from 'vitest';
 import { type Failpoint, failpoints } from '../../src/platform/index.ts';
@@ -27,7 +28,10 @@ function expectedOutputs(): Promise<Record<string, string[]>> {
 
 type Fault = 'kill' | 'power cut';
 
-/** Runs until `failpoint` has been passed `hit` times, crashes there, and runs through; false where it was not reached. */
+/**
+ * Runs until `failpoint` has been passed `hit` times, crashes there, and runs through; false where
+ * it was not reached.
+ */
 async function crashAt(
   failpoint: Failpoint,
   hit: number,

@@ -1,6 +1,7 @@
 /**
- * The golden pipeline: two jobs over one input, with windows, timers, running state and late records, writing four topics.
- * Its output is compared between a run without faults and runs that crash.
+ * The golden pipeline: two jobs over one input, with windows, timers, running state and late
+ * records, writing four topics. Its output is compared between a run without faults and runs that
+ * crash.
  */
 import {
   type Append,
@@ -24,11 +25,11 @@ export interface Reading {
 
 export const inputTopic = 'readings';
 export const inputPartitions = 3;
-export const outputTopics = ['by-minute', 'late', 'running', 'silent'] as const;
+export const outputTopics = ['by-window', 'late', 'running', 'silent'] as const;
 
 const readings = topic(inputTopic, { key: string(), value: json<Reading>() });
 
-const byMinute = topic('by-minute', {
+const byWindow = topic('by-window', {
   key: string(),
   value: json<{ n: number; total: number; windowStart: number; windowEnd: number }>(),
 });
@@ -37,19 +38,22 @@ const running = topic('running', { key: string(), value: json<{ n: number; highe
 const silent = topic('silent', { key: string(), value: json<{ sensor: string; since: number }>() });
 
 const windows: Job = job('windows', ({ from }) => {
-  const minutes = from(readings, {
+  const windowed = from(readings, {
     eventTime: (r) => r.at,
     outOfOrderness: '5s',
     quietAfter: 'off',
   })
     .keyBy((r) => r.sensor)
-    .window(tumbling('1m'))
+    .window(tumbling('10s'))
     .aggregate({ n: count(), total: sum((r) => r.value) });
-  minutes.to(byMinute);
-  minutes.late.to(late);
+  windowed.to(byWindow);
+  windowed.late.to(late);
 });
 
-/** Running aggregates, and an event-time timer that tells of a sensor that fell silent for two minutes. */
+/**
+ * Running aggregates, and an event-time timer that tells of a sensor that fell silent for two
+ * minutes.
+ */
 const sensors: Job = job('sensors', ({ from }) => {
   const bySensor = from(readings, {
     eventTime: (r) => r.at,
@@ -62,10 +66,10 @@ const sensors: Job = job('sensors', ({ from }) => {
       state: { last: value<number>() },
       onRecord(reading, { state, timers }) {
         const last = state.last.get();
-        if (last !== undefined) timers.event.delete(last + 120_000);
+        if (last !== undefined) timers.event.delete(last + 30_000);
         const newest = Math.max(last ?? 0, reading.at);
         state.last.set(newest);
-        timers.event.set(newest + 120_000);
+        timers.event.set(newest + 30_000);
       },
       onTimer: (_timer, { key, state }) => [{ sensor: key, since: state.last.get() ?? 0 }],
     })
@@ -74,7 +78,10 @@ const sensors: Job = job('sensors', ({ from }) => {
 
 export const jobs: readonly Job[] = [windows, sensors];
 
-/** Readings of some sensors, out of order by up to 20 s, some of them falling silent; the same for the same seed. */
+/**
+ * Readings of some sensors, out of order by up to 20 s, some of them falling silent; the same for
+ * the same seed.
+ */
 export function makeReadings(total: number, seed: number): Reading[] {
   const choose = seededChoices(seed);
   const start = Date.UTC(2026, 0, 1);
@@ -119,19 +126,35 @@ export interface Session {
   readonly handles: readonly JobHandle[];
 }
 
+export interface SessionOptions {
+  /** Fence off whoever runs the jobs. */
+  readonly takeOver?: boolean;
+  /** The input was acknowledged in an earlier session: it must be there. */
+  readonly acknowledged?: boolean;
+}
+
 /** Opens the directory and starts the jobs, feeding the input first if it is not there. */
 export async function startSession(
   platform: Platform,
   directory: string,
   input: readonly Reading[],
+  { takeOver = false, acknowledged = false }: SessionOptions = {},
 ): Promise<Session> {
   const broker = await openBroker(platform, directory, smallLog);
   if (broker.describeTopic(inputTopic) === undefined) {
     await broker.createTopic(inputTopic, { partitions: inputPartitions });
   }
-  if (broker.endOf({ topic: inputTopic, partition: 0 }) === 0)
-    await broker.append(appendsOf(input));
-  const options: RunOptions = { ...smallEpochs, broker, stateDirectory: directory, platform };
+  if (broker.endOf({ topic: inputTopic, partition: 0 }) === 0) {
+    if (acknowledged) throw new Error('acknowledged input is gone');
+    await broker.append(appendsOf(input), { id: 'feeder', sequence: 0 });
+  }
+  const options: RunOptions = {
+    ...smallEpochs,
+    broker,
+    stateDirectory: directory,
+    platform,
+    takeOver,
+  };
   const handles = await Promise.all(jobs.map((each) => run(each, options)));
   return { broker, handles };
 }

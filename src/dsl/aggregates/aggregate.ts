@@ -7,8 +7,8 @@ import type { Aggregation } from '../../runtime/index.ts';
 export interface Aggregate<Value, Result> extends Aggregation<Value, unknown, Result> {}
 
 /**
- * The codec of accumulators: plain JSON. They are not checked again, because every built-in aggregate lets only finite
- * numbers, and values that JSON gives back, into its accumulator.
+ * The codec of accumulators: plain JSON. They are not checked again, because every built-in
+ * aggregate lets only finite numbers, and values that JSON gives back, into its accumulator.
  */
 export const accumulatorCodec: Codec<unknown> = {
   name: 'accumulator',
@@ -23,6 +23,7 @@ export function finite(value: unknown, aggregate: string): number {
   if (typeof value === 'number' && Number.isFinite(value)) return value + 0;
   throw new MillraceError(
     'USER_FUNCTION',
-    `the function given to ${aggregate}() returned ${String(value)}; it must return a finite number. Leave records without one out with filter()`,
+    `the function given to ${aggregate}() returned ${String(value)}; it must return a finite ` +
+      `number. Leave records without one out with filter()`,
   );
 }

@@ -1,4 +1,7 @@
-/** Several aggregates as one: its accumulator is an object of theirs, so SQL over the state shows them by name. */
+/**
+ * Several aggregates as one: its accumulator is an object of theirs, so SQL over the state shows
+ * them by name.
+ */
 import { MillraceError } from '../../platform/index.ts';
 import type { Aggregation } from '../../runtime/index.ts';
 import { type Aggregate, accumulatorCodec } from './aggregate.ts';
@@ -71,13 +74,15 @@ function isAggregate(field: unknown): field is Aggregation {
 function reservedField(name: string, where: string): MillraceError {
   return new MillraceError(
     'INVALID',
-    `${where}: a field can't be named "${name}", because every result has one of its own. Choose another name.`,
+    `${where}: a field can't be named "${name}", because every result has one of its own. ` +
+      `Choose another name.`,
   );
 }
 
 function notAnAggregate(name: string, where: string): MillraceError {
   return new MillraceError(
     'INVALID',
-    `${where}: "${name}" is not an aggregate. Call one: count(), sum(...), min(...), max(...), mean(...), share(...), first(...) or last(...).`,
+    `${where}: "${name}" is not an aggregate. Call one: count(), sum(...), min(...), max(...), ` +
+      `mean(...), share(...), first(...) or last(...).`,
   );
 }

@@ -36,7 +36,7 @@ function keeping<Value, Result>(
       if (earlier.length === 0) return later;
       return name === 'first' || later.length === 0 ? earlier : later;
     },
-    result: (accumulator) => structuredClone((accumulator as Kept)[0]) as Result, // what select returned
+    result: (accumulator) => structuredClone((accumulator as Kept)[0]) as Result, // as selected
     codec: accumulatorCodec,
   };
 }

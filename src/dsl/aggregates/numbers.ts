@@ -1,8 +1,8 @@
 /**
  * count, sum, min, max, mean, share.
  *
- * Sums are compensated (Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", 1974), so that
- * a mean of many values loses no digits to their number.
+ * Sums are compensated (Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher
+ * Summen", 1974), so that a mean of many values loses no digits to their number.
  */
 import { type Aggregate, accumulatorCodec, finite } from './aggregate.ts';
 
@@ -85,7 +85,9 @@ function extreme<Value>(
   return {
     name,
     create: () => null,
-    add: (accumulator, value) => better2(finite(select(value), name), accumulator as number | null), // what create made
+    add(accumulator, value) {
+      return better2(finite(select(value), name), accumulator as number | null); // what create made
+    },
     merge: (left, right) => better2(left as number | null, right as number | null), // the same
     result: (accumulator) => accumulator as number, // a window has at least one record
     codec: accumulatorCodec,

@@ -22,7 +22,8 @@ function checkSources(graph: Graph, sources: readonly SourceNode[]): void {
     if (seen.has(topic.name)) {
       throw invalid(
         graph,
-        `it reads topic "${topic.name}" twice. Call from() once, keep the stream in a constant and use that twice`,
+        `it reads topic "${topic.name}" twice. Call from() once, keep the stream in a constant ` +
+          `and use that twice`,
       );
     }
     seen.add(topic.name);

@@ -1,6 +1,6 @@
 /**
- * Prints a graph in a stable text form: a line for each step, indented below what it reads. Tests compare it, and
- * `millrace explain` shows it.
+ * Prints a graph in a stable text form: a line for each step, indented below what it reads. Tests
+ * compare it, and `millrace explain` shows it.
  */
 import { unreachable } from '../../platform/index.ts';
 import type { Graph, GraphNode } from '../graph.ts';
@@ -24,7 +24,10 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
   const named = node.name === undefined ? '' : ` "${node.name}"`;
   switch (node.kind) {
     case 'source':
-      return `from ${node.topic.name} (key ${node.topic.key.name}, value ${node.topic.value.name}) ${describeTime(node)}`;
+      return (
+        `from ${node.topic.name} (key ${node.topic.key.name}, value ` +
+        `${node.topic.value.name}) ${describeTime(node)}`
+      );
     case 'map':
     case 'filter':
     case 'flatMap':
@@ -36,7 +39,10 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
     case 'window': {
       const { sizeMs, offsetMs } = node.assigner;
       const offset = offsetMs === 0 ? '' : ` offset ${formatMs(offsetMs)}`;
-      return `window tumbling ${formatMs(sizeMs)}${offset} ${node.aggregate.name} [state ${identity}]`;
+      return (
+        `window tumbling ${formatMs(sizeMs)}${offset} ${node.aggregate.name} [state ` +
+        `${identity}]`
+      );
     }
     case 'sink':
       return `to ${node.topic.name} (key ${node.topic.key.name}, value ${node.topic.value.name})`;

@@ -1,9 +1,10 @@
 /**
  * Pass: the identity of each step that keeps state, under which its state is found again.
  *
- * A given name is the identity. Else it is derived from the kind of the step, its sources, and the number of keyBy steps
- * between them: `aggregate-of-flights-keyed-1`. Stateless steps never count, so adding or moving them loses no state. Two
- * steps with one identity are refused: one of them needs a name.
+ * A given name is the identity. Else it is derived from the kind of the step, its sources, and the
+ * number of keyBy steps between them: `aggregate-of-flights-keyed-1`. Stateless steps never count,
+ * so adding or moving them loses no state. Two steps with one identity are refused: one of them
+ * needs a name.
  */
 import { MillraceError } from '../../platform/index.ts';
 import type { Graph, GraphNode } from '../graph.ts';
@@ -67,8 +68,10 @@ function ambiguous(graph: Graph, name: string, given: boolean): MillraceError {
   return new MillraceError(
     'INVALID',
     given
-      ? `Job "${graph.job}": two steps are named "${name}". Give each its own name: their state is kept under it.`
-      : `Job "${graph.job}": two steps have the derived identity "${name}", so their state could be mixed up. ` +
+      ? `Job "${graph.job}": two steps are named "${name}". Give each its own name: their ` +
+          `state is kept under it.`
+      : `Job "${graph.job}": two steps have the derived identity "${name}", so their state ` +
+          `could be mixed up. ` +
           "Give one of them a name, for example { name: 'totals' }.",
   );
 }

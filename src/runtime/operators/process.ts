@@ -1,8 +1,10 @@
 /**
- * The general keyed step: state and timers per key, and a function for each record and each timer. Running aggregates and
- * reduce are built on it; windows have an operator of their own, because they keep no timer per key.
+ * The general keyed step: state and timers per key, and a function for each record and each timer.
+ * Running aggregates and reduce are built on it; windows have an operator of their own, because
+ * they keep no timer per key.
  *
- * Timers are deduplicated by (key, time), are part of the state, and fire in the order (time, key group, key).
+ * Timers are deduplicated by (key, time), are part of the state, and fire in the order (time, key
+ * group, key).
  */
 import type { KeyedStore, TimedStore } from '../../state/index.ts';
 import type { ProcessContext, ProcessDefinition, TimerService, ValueState } from '../graph.ts';

@@ -1,6 +1,6 @@
 /**
- * Writes a stream to a topic: encodes each record when it is emitted, into one batch per partition, which the task hands
- * to the next commit. So nothing of what was emitted can change afterwards.
+ * Writes a stream to a topic: encodes each record when it is emitted, into one batch per partition,
+ * which the task hands to the next commit. So nothing of what was emitted can change afterwards.
  */
 import { type Append, partitionOf, RecordBatchBuilder } from '../../broker/index.ts';
 import { isMillraceError, MillraceError, messageOf } from '../../platform/index.ts';
@@ -53,7 +53,7 @@ export class SinkOperator implements Receiver {
     const valueBytes = this.#encode('value', value);
     const partition =
       keyBytes === null
-        ? context.sourcePartition % this.#outputs.length // keeps the order of the source's partition
+        ? context.sourcePartition % this.#outputs.length // keeps the source's order
         : partitionOf(keyBytes, this.#outputs.length);
     this.#append(partition, timestamp, keyBytes, valueBytes);
     context.written++;
@@ -91,7 +91,9 @@ export class SinkOperator implements Receiver {
       return what === 'key' ? topic.key.encode(value) : topic.value.encode(value);
     } catch (cause) {
       const code = isMillraceError(cause) ? cause.code : 'ENCODE';
-      const message = `The ${what} of a record for topic "${topic.name}" can't be encoded as ${topic[what].name}: ${messageOf(cause)}`;
+      const message =
+        `The ${what} of a record for topic "${topic.name}" can't be encoded as ` +
+        `${topic[what].name}: ${messageOf(cause)}`;
       throw new MillraceError(code, message, { cause });
     }
   }

@@ -1,4 +1,6 @@
-/** The steps that keep nothing: map, filter, flatMap, keyBy; and one stream that goes to several. */
+/**
+ * The steps that keep nothing: map, filter, flatMap, keyBy; and one stream that goes to several.
+ */
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step } from '../operator.ts';
 

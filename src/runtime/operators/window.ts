@@ -1,10 +1,13 @@
 /**
- * Windows that are aggregated as records come, and fire once, when the watermark passes their last millisecond.
+ * Windows that are aggregated as records come, and fire once, when the watermark passes their last
+ * millisecond.
  *
- *   record at 09:20 --> window [09:00, 10:00) --> entry (time 09:59:59.999, key) --> fires at watermark 09:59:59.999
+ *   record at 09:20 --> window [09:00, 10:00) --> entry (time 09:59:59.999, key)
+ *                                                 fires when the watermark is 09:59:59.999
  *
- * Entries lie time-major, so firing walks over what is due in the order (time, key group, key) and drops it; there is no
- * timer per key. A record is late if its window has fired: it goes to the late stream and is counted.
+ * Entries lie time-major, so firing walks over what is due in the order (time, key group, key) and
+ * drops it; there is no timer per key. A record is late if its window has fired: it goes to the
+ * late stream and is counted.
  */
 import type { TimedStore } from '../../state/index.ts';
 import type { Aggregation, WindowBounds, WindowNode } from '../graph.ts';

@@ -1,17 +1,22 @@
 /**
- * Event time of a task: watermarks per partition, merged, and what the clock adds when streams fall silent.
+ * Event time of a task: watermarks per partition, merged, and what the clock adds when streams fall
+ * silent.
  *
- * The rules, which make results independent of batches, epochs and crashes where the input is there:
+ * The rules, which make results independent of batches, epochs and crashes where the input is
+ * there:
  *
- * - A partition's watermark is (the highest event time read, or that of its next record if it is there) minus the
- *   out-of-orderness minus 1 ms. The task's is the minimum over partitions that are not idle, and never goes back.
- * - A partition without any record is idle from the start. Another one becomes idle when the task has caught up with all
- *   of its input and the partition has been silent for `idleAfterMs`. So a replay of input that is there never asks the
- *   clock. A record makes it active again.
- * - When every partition is caught up and silent for `quietAfterMs`, the watermark goes on with the time that has passed
- *   since the last record, as far as something is waiting for it. Time while the job was stopped does not count.
+ * - A partition's watermark is (the highest event time read, or that of its next record if it is
+ *   there) minus the out-of-orderness minus 1 ms. The task's is the minimum over partitions that
+ *   are not idle, and never goes back.
+ * - A partition without any record is idle from the start. Another one becomes idle when the task
+ *   has caught up with all of its input and the partition has been silent for `idleAfterMs`. So a
+ *   replay of input that is there never asks the clock. A record makes it active again.
+ * - When every partition is caught up and silent for `quietAfterMs`, the watermark goes on with the
+ *   time that has passed since the last record, as far as something is waiting for it. Time while
+ *   the job was stopped does not count.
  *
- * Plain state in, plain state out: `snapshot` is part of each checkpoint, `restore` brings it back exactly.
+ * Plain state in, plain state out: `snapshot` is part of each checkpoint, `restore` brings it back
+ * exactly.
  */
 
 /** How one source treats time. */
@@ -70,7 +75,10 @@ export class TaskTime {
     this.#lastRecordMs = now;
   }
 
-  /** The smallest watermark of the partitions besides `index`: constant while the task reads from that one. */
+  /**
+   * The smallest watermark of the partitions besides `index`: constant while the task reads from
+   * that one.
+   */
   othersMin(index: number): number {
     let min = Number.POSITIVE_INFINITY;
     for (const [i, partition] of this.partitions.entries()) {
@@ -87,8 +95,8 @@ export class TaskTime {
   }
 
   /**
-   * Counts the record that was processed, with the one behind it (-Infinity where it is not there), and moves the
-   * watermark. The hot call: one for each record.
+   * Counts the record that was processed, with the one behind it (-Infinity where it is not there),
+   * and moves the watermark. The hot call: one for each record.
    */
   observe(index: number, timestamp: number, next: number, othersMin: number, now: number): void {
     const partition = this.#at(index);
@@ -108,7 +116,10 @@ export class TaskTime {
     this.#quietBase = this.watermark;
   }
 
-  /** At the start of an epoch, after `sawNext`: partitions that have been silent for long no longer hold time back. */
+  /**
+   * At the start of an epoch, after `sawNext`: partitions that have been silent for long no longer
+   * hold time back.
+   */
   updateIdleness(now: number): void {
     if (this.#caughtUp) for (const partition of this.partitions) markIdle(partition, now);
     const merged = this.othersMin(-1);
@@ -118,8 +129,8 @@ export class TaskTime {
   }
 
   /**
-   * The watermark that a quiet stream has reached, at most `lastDue`; -Infinity while it is not quiet. `nothingNew`:
-   * no partition has a record to read.
+   * The watermark that a quiet stream has reached, at most `lastDue`; -Infinity while it is not
+   * quiet. `nothingNew`: no partition has a record to read.
    */
   quietWatermark(now: number, nothingNew: boolean, lastDue: number): number {
     const silentMs = now - this.#lastRecordMs;
@@ -134,7 +145,10 @@ export class TaskTime {
     return Math.min(this.#quietBase + silentMs, lastDue);
   }
 
-  /** In how many ms the clock can change the watermark so that `nextDue` fires; Infinity where it can't. */
+  /**
+   * In how many ms the clock can change the watermark so that `nextDue` fires; Infinity where it
+   * can't.
+   */
   wakeInMs(now: number, nextDue: number): number {
     let wake = Number.POSITIVE_INFINITY;
     if (!this.#caughtUp || nextDue === Number.POSITIVE_INFINITY) return wake;

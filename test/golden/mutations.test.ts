@@ -1,0 +1,195 @@
+/**
+ * Mutation proof: each rule that protects what was committed is broken once, and the random faults must notice. A harness
+ * that does not notice would prove nothing.
+ *
+ * Syncs are taken out through the file layer; other rules by running a copy of the sources with one line changed.
+ */
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import type * as CrashRunner from './crash-runner.ts';
+import { type FaultKind, type Mutate, runWithoutFaults, violationOf } from './crash-runner.ts';
+
+const seedsMax = 80;
+
+interface LostSync {
+  readonly what: string;
+  readonly kind: 'file' | 'directory';
+  readonly path: RegExp;
+}
+
+const lostSyncs: readonly LostSync[] = [
+  { what: 'entries and journal files', kind: 'file', path: /\/journal\/.*\.(journal|new)$/ },
+  { what: 'names of journal files', kind: 'directory', path: /\/journal$/ },
+  { what: 'segments', kind: 'file', path: /\/topics\/.*\.log$/ },
+  { what: 'names of segments', kind: 'directory', path: /\/topics\/[^/]+\/\d+$/ },
+  { what: 'names of partitions', kind: 'directory', path: /\/topics\/[^/]+$/ },
+  { what: 'names of topics', kind: 'directory', path: /\/topics$/ },
+  { what: 'the identity', kind: 'file', path: /millrace\.json\.new$/ },
+  { what: 'the name of the identity', kind: 'directory', path: /\/data$/ },
+  { what: 'the name of the directory', kind: 'directory', path: /^\/$/ },
+  { what: 'names of state directories', kind: 'directory', path: /\/state$/ },
+];
+
+describe('a power cut shows that it is missing: the sync of', () => {
+  test.each(lostSyncs)('$what', async ({ kind, path }) => {
+    const mutate: Mutate = (machine) => {
+      machine.files.ignoreSync = (of, what) => what === kind && path.test(of);
+    };
+    expect(
+      await seedsUntilViolation({ violationOf, runWithoutFaults }, ['power cut'], mutate),
+    ).toBeLessThan(seedsMax);
+  });
+});
+
+interface Mutant {
+  readonly rule: string;
+  readonly faults: readonly FaultKind[];
+  /** Each `from` stands once in its file. */
+  readonly changes: readonly {
+    readonly file: string;
+    readonly from: string;
+    readonly to: string;
+  }[];
+}
+
+const mutants: readonly Mutant[] = [
+  {
+    rule: 'only the newest incarnation commits',
+    faults: ['zombie'],
+    changes: [
+      {
+        file: 'broker/requests.ts',
+        from: 'if (task === undefined || task.incarnation !== commit.incarnation) {',
+        to: 'if (task === undefined) {',
+      },
+      {
+        file: 'broker/requests.ts',
+        from: 'if (commit.epoch !== task.epoch + 1) {',
+        to: 'if (false) {',
+      },
+      {
+        file: 'broker/catalogue.ts',
+        from: 'assert(task?.incarnation === operation.incarnation,',
+        to: 'assert(task !== undefined,',
+      },
+      {
+        file: 'broker/catalogue.ts',
+        from: 'assert(operation.epoch === task.epoch + 1,',
+        to: 'assert(task.epoch >= 0,',
+      },
+    ],
+  },
+  {
+    rule: 'the checksum of an entry is checked',
+    faults: ['torn write', 'power cut'],
+    changes: [
+      {
+        file: 'broker/entry-codec.ts',
+        from: 'if (crc32c(view, 8, length) !== checksum) return undefined;',
+        to: '',
+      },
+    ],
+  },
+  {
+    rule: 'a large append is durable before the entry that names it',
+    faults: ['power cut'],
+    changes: [{ file: 'broker/embedded-store.ts', from: '      this.#large.sync();\n', to: '' }],
+  },
+  {
+    rule: 'a sorted file goes only after the catalogue is saved',
+    faults: ['kill'],
+    changes: [
+      {
+        file: 'broker/housekeeper.ts',
+        from: '      await this.#saveCatalogue();\n      this.#removeFiles();',
+        to: '      this.#removeFiles();\n      await this.#saveCatalogue();',
+      },
+    ],
+  },
+  {
+    rule: 'positions and outputs are one entry',
+    faults: ['kill'],
+    changes: [
+      {
+        file: 'broker/requests.ts',
+        from: "      before: [{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions }],",
+        to: "      before: [{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions: [] }],",
+      },
+    ],
+  },
+  {
+    rule: 'only what is committed is folded',
+    faults: ['kill'],
+    changes: [
+      {
+        file: 'runtime/folding.ts',
+        from: '      from: this.#folded,\n      through,',
+        to: '      from: this.#folded,\n      through: through + 3,',
+      },
+    ],
+  },
+  {
+    rule: 'the watermark is restored',
+    faults: ['kill'],
+    changes: [
+      {
+        file: 'runtime/open-task.ts',
+        from: 'if (snapshot !== undefined) time.restore(snapshot);',
+        to: '',
+      },
+    ],
+  },
+];
+
+describe('a fault shows that it is broken: the rule that', () => {
+  const root = join(import.meta.dirname, '../../.mutants');
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  test.each(mutants)('$rule', async ({ rule, faults, changes }) => {
+    const directory = join(root, rule.replaceAll(' ', '-'));
+    copySources(directory);
+    for (const { file, from, to } of changes) change(join(directory, 'src', file), from, to);
+    const runner: typeof CrashRunner = await import(
+      pathToFileURL(join(directory, 'test/golden/crash-runner.ts')).href
+    );
+    const intact = await runWithoutFaults();
+    const seeds = await seedsUntilViolation(
+      { violationOf: runner.violationOf, runWithoutFaults: async () => intact },
+      faults,
+      () => {},
+    );
+    expect(seeds).toBeLessThan(seedsMax);
+  });
+});
+
+function copySources(directory: string): void {
+  const project = join(import.meta.dirname, '../..');
+  for (const folder of ['src', 'test/support', 'test/golden']) {
+    cpSync(join(project, folder), join(directory, folder), { recursive: true });
+  }
+}
+
+function change(path: string, from: string, to: string): void {
+  const text = readFileSync(path, 'utf8');
+  expect(text.split(from), `${path} holds once: ${from}`).toHaveLength(2);
+  writeFileSync(
+    path,
+    text.replace(from, () => to),
+  );
+}
+
+async function seedsUntilViolation(
+  runner: Pick<typeof CrashRunner, 'violationOf' | 'runWithoutFaults'>,
+  faults: readonly FaultKind[],
+  mutate: Mutate,
+): Promise<number> {
+  const expected = await runner.runWithoutFaults();
+  for (let seed = 1; seed <= seedsMax; seed++) {
+    for (const fault of faults) {
+      if ((await runner.violationOf(expected, fault, seed, mutate)) !== undefined) return seed;
+    }
+  }
+  return seedsMax;
+}
