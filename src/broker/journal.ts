@@ -27,7 +27,6 @@ import {
   decodeOperations,
   type EntryHeader,
   encodeEntry,
-  entryHeaderBytes,
   entryLengthAt,
   type PlacedOperation,
   readEntryHeader,
@@ -42,6 +41,7 @@ import {
   writeJournalFile,
 } from './journal-file.ts';
 import { findValidEntry, lastNonZero } from './journal-scan.ts';
+import { JournalWindow } from './journal-window.ts';
 import type { Mark } from './mark.ts';
 import type { Entry, Operation } from './operation.ts';
 
@@ -73,28 +73,17 @@ export interface JournalOptions {
 /** Room that an entry must leave for the roll entry behind it. */
 const rollBytes = 128;
 
-/** Bytes read at once while many entries are waiting. */
-const windowBytes = 1024 * 1024;
-
-/** Bytes of the file that were read last, so that many small entries cost one read. */
-interface Window {
-  readonly position: number;
-  readonly bytes: Uint8Array;
-}
-
-const noWindow: Window = { position: 0, bytes: new Uint8Array(0) };
-
 export class Journal {
   readonly #options: JournalOptions;
   readonly #writer = new ByteWriter(1024 * 1024);
-  readonly #peeked = Buffer.alloc(entryHeaderBytes);
+  readonly #window = new JournalWindow();
   #file: JournalFile;
   #tail: JournalTail;
   /** Sequence of the last entry that this process knows to be durable. */
   #durable: number;
   /** Whether this process knows that there are only zeros behind the tail. */
   #clean = false;
-  #window: Window = noWindow;
+
   #failure: MillraceError | undefined;
 
   constructor(options: JournalOptions, tail: JournalTail) {
@@ -256,29 +245,17 @@ export class Journal {
     this.#file.file.close();
     this.#file = next;
     this.#tail = { ...this.#tail, journal: next.number, position: journalHeaderBytes };
-    this.#window = noWindow;
+    this.#window.clear();
   }
 
   /** The header of the next entry if it is there, whole and valid. */
   #nextHeader(): EntryHeader | undefined {
     const { position } = this.#tail;
-    if (entryLengthAt(this.#peek(), 0) === 0) return undefined;
+    if (entryLengthAt(this.#window.peek(this.#file, position), 0) === 0) return undefined;
     return (
-      this.#validNext(this.#bytesFrom(position, false)) ??
-      this.#validNext(this.#bytesFrom(position, true))
+      this.#validNext(this.#window.read(this.#file, position)) ??
+      this.#validNext(this.#window.readFresh(this.#file, position))
     );
-  }
-
-  #peek(): Uint8Array {
-    const { position } = this.#tail;
-    const cached = this.#window.bytes;
-    const from = position - this.#window.position;
-    if (from >= 0 && from + entryHeaderBytes <= cached.length) {
-      const length = entryLengthAt(cached, from);
-      if (length > 0 && from + length <= cached.length) return cached.subarray(from);
-    }
-    const length = this.#file.file.read(this.#peeked, 0, entryHeaderBytes, position);
-    return this.#peeked.subarray(0, length);
   }
 
   #validNext(bytes: Uint8Array): EntryHeader | undefined {
@@ -289,29 +266,9 @@ export class Journal {
       : undefined;
   }
 
-  /** Bytes of the file from the tail on, at least the whole next entry if it is there. */
-  #bytesFrom(position: number, fresh: boolean): Uint8Array {
-    const cached = this.#window;
-    const from = position - cached.position;
-    if (!fresh && from >= 0 && from < cached.bytes.length) {
-      const length = entryLengthAt(cached.bytes, from);
-      if (length > 0 && from + length <= cached.bytes.length) return cached.bytes.subarray(from);
-    }
-    const claimed = Math.max(entryLengthAt(this.#peekFresh(), 0), windowBytes);
-    const bytes = Buffer.allocUnsafe(Math.min(claimed, this.#file.size - position));
-    const length = this.#file.file.read(bytes, 0, bytes.length, position);
-    this.#window = { position, bytes: bytes.subarray(0, length) };
-    return this.#window.bytes;
-  }
-
-  #peekFresh(): Uint8Array {
-    const length = this.#file.file.read(this.#peeked, 0, entryHeaderBytes, this.#tail.position);
-    return this.#peeked.subarray(0, length);
-  }
-
   #take(header: EntryHeader, onEntry: (entry: Entry) => void): void {
     const { journal, position } = this.#tail;
-    const bytes = this.#bytesFrom(position, false).subarray(0, header.length);
+    const bytes = this.#window.read(this.#file, position).subarray(0, header.length);
     const operations = decodeOperations(bytes, journal, position);
     this.#tail = {
       journal,
@@ -340,7 +297,7 @@ export class Journal {
    * With the lock: what lies behind the tail is torn and goes, or is damage and stops everything.
    */
   #cleanBehindTail(): void {
-    const peeked = this.#peekFresh();
+    const peeked = this.#window.peekFresh(this.#file, this.#tail.position);
     if (this.#clean && peeked.every((byte) => byte === 0)) return;
     this.#checkMark();
     const { file, path, fileId, size } = this.#file;
@@ -353,7 +310,7 @@ export class Journal {
       file.write(Buffer.alloc(end - position), position);
       this.#sync();
     }
-    this.#window = noWindow;
+    this.#window.clear();
     this.#clean = true;
   }
 
@@ -395,7 +352,7 @@ export class Journal {
 
   #syncFound(): void {
     this.#sync();
-    this.#window = noWindow;
+    this.#window.clear();
     const header = this.#nextHeader();
     if (header !== undefined) this.#durable = Math.max(this.#durable, header.sequence);
   }
