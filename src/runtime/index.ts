@@ -20,6 +20,14 @@ export type {
   WindowBounds,
 } from './graph.ts';
 export type { JobHandle } from './job-runner.ts';
+export {
+  Log,
+  type OpenLogOptions,
+  type OutgoingRecord,
+  openLog,
+  type RecordsOptions,
+  type TopicRecord,
+} from './log.ts';
 export { checkOptions } from './options.ts';
 export { type Job, type RunOptions, run } from './run.ts';
 export type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';

@@ -5,6 +5,7 @@ import { checkGraph } from './compiler/check.ts';
 import { nameSteps } from './compiler/names.ts';
 import type { Graph } from './graph.ts';
 import { type JobHandle, JobRunner } from './job-runner.ts';
+import { Log } from './log.ts';
 import { checkOptions } from './options.ts';
 import type { EpochBudget } from './task.ts';
 
@@ -16,9 +17,12 @@ export interface Job {
 }
 
 export interface RunOptions {
-  /** The data directory, made where there is none. Give this or `broker`. */
-  readonly data?: string;
-  /** A log that is open already; it stays open when the job ends. */
+  /**
+   * The data directory, made where there is none; or a log that is open already, which stays open
+   * when the job ends. Give this or `broker`.
+   */
+  readonly data?: string | Log;
+  /** A broker that is open already; it stays open when the job ends. */
   readonly broker?: Broker;
   /**
    * With `broker`: the directory for the job's state; without it, the changelog in the log is all
@@ -75,7 +79,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
   checkOptions('run()', options, runOptions);
   checkGraph(job.graph);
   nameSteps(job.graph);
-  const platform = options.platform ?? nodePlatform();
+  const platform = platformOf(options);
   const durability = options.durability ?? 'disk';
   const opened = await openLog(platform, options);
   return new JobRunner({
@@ -90,6 +94,11 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
     unfoldedBytesMax: options.unfoldedBytesMax ?? 256 * 1024 * 1024,
     onEnd: opened.close,
   });
+}
+
+function platformOf({ platform, data }: RunOptions): Platform {
+  if (platform !== undefined) return platform;
+  return data instanceof Log ? data.platform : nodePlatform();
 }
 
 interface OpenedLog {
@@ -108,6 +117,9 @@ async function openLog(platform: Platform, options: RunOptions): Promise<OpenedL
   }
   if (broker !== undefined) {
     return { broker, directory: options.stateDirectory, close: async () => {} };
+  }
+  if (data instanceof Log) {
+    return { broker: data.broker, directory: data.directory, close: async () => {} };
   }
   const directory = data ?? '';
   const log = { ...options.log, ...(durability === undefined ? {} : { durability }) };
