@@ -29,11 +29,11 @@ export async function readFlights(onProgress: (share: number) => void): Promise<
 
 function toFlight(row: Readonly<Record<string, unknown>>): Flight {
   return {
-    date: millisecondsOf(row['date']),
-    delay: Number(row['delay']),
-    distance: Number(row['distance']),
-    origin: String(row['origin']),
-    destination: String(row['destination']),
+    date: millisecondsOf(row.date),
+    delay: Number(row.delay),
+    distance: Number(row.distance),
+    origin: String(row.origin),
+    destination: String(row.destination),
   };
 }
 

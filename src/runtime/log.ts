@@ -76,7 +76,10 @@ export class Log {
   }
 
   /** Makes the topic unless it is there. `partitions`: default those of the topic, else 1. */
-  async createTopic(topic: TopicSpec<never, never>, partitions?: number): Promise<void> {
+  async createTopic(
+    topic: Pick<TopicSpec, 'name' | 'partitions'>,
+    partitions?: number,
+  ): Promise<void> {
     if (this.broker.describeTopic(topic.name) !== undefined) return;
     await this.broker.createTopic(topic.name, { partitions: partitions ?? topic.partitions ?? 1 });
   }
