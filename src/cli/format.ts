@@ -1,0 +1,77 @@
+/** Records as lines, and lines as records. */
+import type { Broker, Header, RecordCursor, TopicDescription } from '../broker/index.ts';
+import { MillraceError } from '../platform/index.ts';
+
+/** A record as `consume --json` prints it and `produce --json` reads it. */
+export interface RecordLine {
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly offset?: number;
+  /** ms since the epoch. */
+  readonly timestamp?: number;
+  readonly key: unknown;
+  readonly value: unknown;
+  readonly headers?: Readonly<Record<string, unknown>>;
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export function toLine(topic: string, partition: number, cursor: RecordCursor): RecordLine {
+  const { bytes, keyStart, keyEnd, valueStart, valueEnd, offset, timestamp } = cursor;
+  const headers = cursor.headers().map(({ key, value }) => [key, readable(value, false)]);
+  return {
+    topic,
+    partition,
+    offset,
+    timestamp,
+    key: readable(keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd), false),
+    value: readable(valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd), true),
+    headers: Object.fromEntries(headers),
+  };
+}
+
+/** For people: the key, and the value as it is. */
+export function toText({ key, value }: RecordLine): string {
+  const text = (part: unknown) => (typeof part === 'string' ? part : JSON.stringify(part));
+  return key === null ? text(value) : `${text(key)}\t${text(value)}`;
+}
+
+/** JSON where `json` and it is; else text; else base64. */
+function readable(bytes: Uint8Array | null, json: boolean): unknown {
+  if (bytes === null) return null;
+  let text: string;
+  try {
+    text = decoder.decode(bytes);
+  } catch {
+    return { base64: Buffer.from(bytes).toString('base64') };
+  }
+  if (!json) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Bytes of a key or value in a line: text as it is, `{base64}` as bytes, anything else as JSON. */
+export function toBytes(part: unknown): Uint8Array | null {
+  if (part === null || part === undefined) return null;
+  if (typeof part === 'string') return Buffer.from(part);
+  if (typeof part === 'object' && 'base64' in part && typeof part.base64 === 'string') {
+    return Buffer.from(part.base64, 'base64');
+  }
+  return Buffer.from(JSON.stringify(part));
+}
+
+export function toHeaders(headers: Readonly<Record<string, unknown>> = {}): Header[] {
+  return Object.entries(headers).map(([key, value]) => ({ key, value: toBytes(value) }));
+}
+
+/** Fails with `TOPIC_MISSING`, naming a topic that is nearly called so. */
+export function requireTopic(broker: Broker, name: string): TopicDescription {
+  const topic = broker.describeTopic(name);
+  if (topic !== undefined) return topic;
+  const names = broker.listTopics().map((t) => t.name);
+  const known = names.length === 0 ? 'There are no topics yet' : `There are ${names.join(', ')}`;
+  throw new MillraceError('TOPIC_MISSING', `There is no topic "${name}". ${known}.`);
+}
