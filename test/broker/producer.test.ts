@@ -49,7 +49,7 @@ describe('a producer', () => {
 
   test('flush waits for all that was sent', async () => {
     let answered = 0;
-    for (let i = 0; i < 10; i++) send('k', 'v').then(() => answered++);
+    for (let i = 0; i < 10; i++) await send('k', 'v').then(() => answered++);
     await producer.flush();
     expect(answered).toBe(10);
   });
