@@ -82,6 +82,7 @@ function nextTurn(sent: number, rate: number, began: number): Promise<void> {
 /** Reads the output and notes each record's latency until `total` have come. */
 export async function consume(broker: Broker, total: number): Promise<number[]> {
   const latencies: number[] = [];
+  while (broker.describeTopic(output.name) === undefined) await changed(broker);
   const positions = [0, 0, 0, 0];
   const cursor = new RecordCursor();
   await new Promise<void>((resolve) => {
@@ -99,6 +100,15 @@ export async function consume(broker: Broker, total: number): Promise<number[]> 
   return latencies;
 }
 
+function changed(broker: Broker): Promise<void> {
+  return new Promise((resolve) => {
+    const subscription = broker.subscribe(() => {
+      subscription.close();
+      resolve();
+    });
+  });
+}
+
 function readSome(
   broker: Broker,
   cursor: RecordCursor,
@@ -107,7 +117,6 @@ function readSome(
   latencies: number[],
 ): number {
   const target = { topic: output.name, partition };
-  if (broker.describeTopic(output.name) === undefined) return from;
   let position = from;
   for (;;) {
     if (position >= broker.endOf(target)) return position;

@@ -12,7 +12,7 @@ import { apply, type Catalogue, type TopicState } from './catalogue.ts';
 import type { StoredCatalogue } from './catalogue-store.ts';
 import type { PlacedOperation } from './entry-codec.ts';
 import type { EntryStore, PlannedOperation } from './entry-store.ts';
-import { kindOf, numberOf } from './file-ref.ts';
+import { type FileRef, kindOf, numberOf } from './file-ref.ts';
 import { Journal, type JournalOptions, type JournalTail } from './journal.ts';
 import { journalPath } from './journal-file.ts';
 import { LargeAppends } from './large-appends.ts';
@@ -158,7 +158,7 @@ export class EmbeddedStore implements EntryStore {
     const recent = this.#recent.get(range.file, range.position);
     if (recent !== undefined && kindOf(range.file) === 'journal')
       return recent.subarray(skip, skip + length);
-    const path = this.#pathOf(topic, partition, range);
+    const path = this.#pathOf(topic, partition, range.file);
     if (!this.#platform.files.exists(path)) {
       throw new MillraceError(
         'FILE_MISMATCH',
@@ -182,12 +182,9 @@ export class EmbeddedStore implements EntryStore {
   segmentPaths(): Map<string, number> {
     const sizes = new Map<string, number>();
     for (const topic of this.#catalogue.topics.values()) {
-      for (const [partition, state] of topic.partitions.entries()) {
-        for (let i = 0; i < state.ranges.count; i++) {
-          const range = state.ranges.at(i);
-          if (kindOf(range.file) === 'journal') continue;
-          const path = this.#pathOf(topic, partition, range);
-          sizes.set(path, Math.max(sizes.get(path) ?? 0, range.position + range.length));
+      for (const [partition, { ranges }] of topic.partitions.entries()) {
+        for (const [file, bytes] of ranges.extents()) {
+          if (kindOf(file) !== 'journal') sizes.set(this.#pathOf(topic, partition, file), bytes);
         }
       }
     }
@@ -265,11 +262,11 @@ export class EmbeddedStore implements EntryStore {
     return true;
   }
 
-  #pathOf(topic: TopicState, partition: number, range: Range): string {
+  #pathOf(topic: TopicState, partition: number, file: FileRef): string {
     const { directory } = this.#options;
-    if (kindOf(range.file) === 'journal') return journalPath(directory, numberOf(range.file));
+    if (kindOf(file) === 'journal') return journalPath(directory, numberOf(file));
     const place = { topic: topic.id, topicName: topic.name, partition };
-    return segmentPath(directory, place, range.file);
+    return segmentPath(directory, place, file);
   }
 }
 

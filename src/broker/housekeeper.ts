@@ -15,7 +15,6 @@ import { forgetSaved, snapshotCatalogue } from './catalogue-store.ts';
 import type { Committer } from './committer.ts';
 import type { EmbeddedStore } from './embedded-store.ts';
 import { fileRef } from './file-ref.ts';
-import { journalPath } from './journal-file.ts';
 import type { SortedPartition } from './operation.ts';
 import type { SortArgument, SortInput } from './sorter.ts';
 
@@ -103,7 +102,7 @@ export class Housekeeper {
         await this.#sort(oldest);
       }
       await this.#saveCatalogue();
-      this.#removeFiles();
+      await this.#removeFiles();
     } finally {
       lock.release();
     }
@@ -152,15 +151,22 @@ export class Housekeeper {
    * Journal files that are sorted, and segments that no range names. The saved catalogue needs
    * neither.
    */
-  #removeFiles(): void {
+  async #removeFiles(): Promise<void> {
     const { platform, directory, store } = this.#options;
     const first = store.catalogue.unsorted[0] ?? 1;
-    for (const name of platform.files.list(`${directory}/journal`)) {
-      const number = Number(/^(\d+)\.journal$/.exec(name)?.[1] ?? Number.POSITIVE_INFINITY);
-      if (number < first) platform.files.remove(journalPath(directory, number));
-    }
+    const sorted = platform.files
+      .list(`${directory}/journal`)
+      .filter((name) => Number(/^(\d+)\.journal$/.exec(name)?.[1] ?? first) < first);
+    await this.#removeInBackground(sorted.map((name) => `${directory}/journal/${name}`));
     platform.failpoint('sort.removed');
-    removeUnnamedSegments(this.#options);
+    await this.#removeInBackground(unnamedSegments(this.#options));
+  }
+
+  /** Freeing the blocks of a large file takes the file system many milliseconds. */
+  async #removeInBackground(paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return;
+    const call = { url: moduleUrl('segment'), name: 'removeFiles', argument: paths };
+    await this.#background.run(call);
   }
 
   async #prepareNext(): Promise<void> {
@@ -197,19 +203,27 @@ function sortInputs(catalogue: Catalogue, journal: number): SortInput[] {
 }
 
 /**
- * A segment that is being written is not named yet, but only under the journal's lock: so look
- * again with it.
+ * Segments that no range names. One that is being written is not named yet, but only under the
+ * journal's lock: so it is looked at again with the lock. The numbers of large ones that were
+ * committed are not used again; a leftover with a number that is still free is replaced when that
+ * is taken.
  */
-function removeUnnamedSegments({ platform, directory, store }: HousekeeperOptions): void {
+function unnamedSegments({ platform, directory, store }: HousekeeperOptions): string[] {
   const named = store.segmentPaths();
   const unnamed = listSegments(platform, directory).filter((path) => !named.has(path));
-  if (unnamed.length === 0 || !store.begin()) return;
+  if (unnamed.length === 0 || !store.begin()) return [];
   try {
     const namedNow = store.segmentPaths();
-    for (const path of unnamed) if (!namedNow.has(path)) platform.files.remove(path);
+    const { nextLarge } = store.catalogue;
+    return unnamed.filter((path) => !namedNow.has(path) && numberOfLarge(path) < nextLarge);
   } finally {
     store.end();
   }
+}
+
+/** -1 for other segments. */
+function numberOfLarge(path: string): number {
+  return Number(/\/large-(\d+)\.log$/.exec(path)?.[1] ?? -1);
 }
 
 function listSegments({ files }: Platform, directory: string): string[] {

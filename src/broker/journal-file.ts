@@ -15,6 +15,7 @@
 import { type File, type FileSystem, MillraceError, type Platform } from '../platform/index.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { crc32c } from './crc32c.ts';
+import { PacedWriter } from './pace.ts';
 
 export const journalHeaderBytes = 4096;
 const formatVersion = 1;
@@ -63,13 +64,27 @@ export function writeJournalFile(
   }
 }
 
-/** `writeJournalFile` for the background: plain data in, another attempt's leftovers replaced. */
-export function prepareJournalFile(
+/**
+ * The same in the background, beside commits: plain data in, leftovers of another attempt replaced.
+ */
+export async function prepareJournalFile(
   argument: { readonly path: string; readonly header: JournalHeader; readonly size: number },
   platform: Platform,
-): void {
-  platform.files.remove(argument.path);
-  writeJournalFile(platform.files, argument.path, argument.header, argument.size);
+): Promise<void> {
+  const { path, header, size } = argument;
+  platform.files.remove(path);
+  const file = platform.files.open(path, 'create');
+  try {
+    const writer = new PacedWriter(file, platform.clock, true);
+    const zeros = Buffer.alloc(256 * 1024);
+    while (writer.position < size) {
+      await writer.write(zeros.subarray(0, Math.min(zeros.length, size - writer.position)));
+    }
+    file.write(encodeHeader(header), 0);
+    file.sync();
+  } finally {
+    file.close();
+  }
 }
 
 /**

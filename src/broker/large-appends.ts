@@ -86,7 +86,7 @@ export class LargeAppends {
   #segmentFor(catalogue: Catalogue, operation: AppendOperation): OpenSegment {
     const key = `${operation.topic}/${operation.partition}`;
     const open = this.#open.get(key);
-    if (open !== undefined && open.end + operation.length <= segmentBytesMax) return open;
+    if (open !== undefined && this.#canGrow(catalogue, operation, open)) return open;
     open?.file.close();
     const topicName = catalogue.topics.get(operation.topic)?.name ?? '';
     const place: PartitionPlace = {
@@ -100,5 +100,13 @@ export class LargeAppends {
     const segment = { file, ref, end: 0 };
     this.#open.set(key, segment);
     return segment;
+  }
+
+  /** A segment that no range names any more may be removed at any moment. */
+  #canGrow(catalogue: Catalogue, operation: AppendOperation, segment: OpenSegment): boolean {
+    if (segment.end + operation.length > segmentBytesMax) return false;
+    if (segment.end === 0) return true; // made for this entry
+    const partition = catalogue.topics.get(operation.topic)?.partitions[operation.partition];
+    return partition?.ranges.hasFile(segment.ref) === true;
   }
 }

@@ -286,7 +286,7 @@ function describe(topic: TopicState): TopicDescription {
     partition,
     start,
     end,
-    bytes: ranges.bytes(),
+    bytes: ranges.bytes,
   }));
   return { name, id, internal, futureTimestampsMaxMs, partitions };
 }

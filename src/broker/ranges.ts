@@ -37,6 +37,7 @@ export class RangeList {
   #file: number[] = [];
   #position: number[] = [];
   #length: number[] = [];
+  #bytes = 0;
 
   get count(): number {
     return this.#base.length;
@@ -62,6 +63,7 @@ export class RangeList {
     this.#file.push(range.file);
     this.#position.push(range.position);
     this.#length.push(range.length);
+    this.#bytes += range.length;
   }
 
   /** The index of the first range that ends after `offset`; `count` where there is none. */
@@ -105,8 +107,15 @@ export class RangeList {
     this.#maxTimestamp = cut(this.#maxTimestamp, middle.#maxTimestamp);
     this.#file = cut(this.#file, middle.#file);
     this.#position = cut(this.#position, middle.#position);
+    for (let i = first; i <= last; i++) this.#bytes -= this.#length[i] ?? 0;
+    this.#bytes += middle.#bytes;
     this.#length = cut(this.#length, middle.#length);
     return first;
+  }
+
+  /** Whether a range lies in `file`; quick where a late one does. */
+  hasFile(file: FileRef): boolean {
+    return this.#file.lastIndexOf(file) !== -1;
   }
 
   /** The ranges that lie in `file`. */
@@ -119,17 +128,27 @@ export class RangeList {
     return found;
   }
 
+  /** The files in which ranges lie, each with the byte behind its last one. */
+  extents(): Map<FileRef, number> {
+    const extents = new Map<FileRef, number>();
+    for (const [i, file] of this.#file.entries()) {
+      const end = (this.#position[i] ?? 0) + (this.#length[i] ?? 0);
+      if (end > (extents.get(file) ?? 0)) extents.set(file, end);
+    }
+    return extents;
+  }
+
   /** Forgets the ranges that end at or before `start`; returns how many. */
   dropBefore(start: number): number {
     const count = this.find(start);
+    for (let i = 0; i < count; i++) this.#bytes -= this.#length[i] ?? 0;
     for (const column of this.#columns()) column.splice(0, count);
     return count;
   }
 
-  bytes(): number {
-    let sum = 0;
-    for (const length of this.#length) sum += length;
-    return sum;
+  /** Bytes of all ranges. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   toArray(): Range[] {

@@ -16,7 +16,7 @@
  * that writes large appends, under the journal's lock. What bytes count is said by the catalogue
  * alone. A damaged batch shows by its own checksum; the message then names the file and the byte.
  */
-import type { File, FileSystem } from '../platform/index.ts';
+import type { File, FileSystem, Platform } from '../platform/index.ts';
 import { type FileRef, kindOf, numberOf } from './file-ref.ts';
 
 /** What names the directory of a partition. */
@@ -63,4 +63,9 @@ export function createSegment(
     files.syncDirectory(`${directory}/topics`);
   }
   return segment;
+}
+
+/** Runs in the background. */
+export function removeFiles(paths: readonly string[], platform: Platform): void {
+  for (const path of paths) platform.files.remove(path);
 }

@@ -13,6 +13,7 @@ import { fileRef } from './file-ref.ts';
 import { journalPath } from './journal-file.ts';
 import { mergeBatches } from './merge-batches.ts';
 import type { SortedPartition } from './operation.ts';
+import { PacedWriter } from './pace.ts';
 import { type Range, RangeList } from './ranges.ts';
 import { readBatchHeader } from './record-batch.ts';
 import { RecordCursor } from './record-cursor.ts';
@@ -41,7 +42,10 @@ const batchBytesTarget = 64 * 1024;
 const portionBytesMax = 4 * 1024 * 1024;
 
 /** Copies the ranges into new segments and makes them durable; returns where everything is now. */
-export function sortJournalFile(argument: SortArgument, platform: Platform): SortedPartition[] {
+export async function sortJournalFile(
+  argument: SortArgument,
+  platform: Platform,
+): Promise<SortedPartition[]> {
   const source = platform.files.open(journalPath(argument.directory, argument.journal), 'read');
   try {
     const read = (range: Range): Uint8Array => {
@@ -50,35 +54,38 @@ export function sortJournalFile(argument: SortArgument, platform: Platform): Sor
       assert(length === range.length, 'a range lies inside its journal file');
       return bytes;
     };
-    return argument.partitions.map((input) => sortPartition(argument, input, platform, read));
+    const sorted: SortedPartition[] = [];
+    for (const input of argument.partitions) {
+      sorted.push(await sortPartition(argument, input, platform, read));
+    }
+    return sorted;
   } finally {
     source.close();
   }
 }
 
-function sortPartition(
+async function sortPartition(
   argument: SortArgument,
   input: SortInput,
   platform: Platform,
   read: (range: Range) => Uint8Array,
-): SortedPartition {
+): Promise<SortedPartition> {
   const source = new RangeList();
   source.unpack(input.ranges);
   const ranges = source.toArray();
   const file = fileRef('sorted', argument.journal);
   const segment = createSegment(platform.files, argument.directory, input, file);
   const sorted: Range[] = [];
-  let position = 0;
+  const writer = new PacedWriter(segment, platform.clock, argument.durable);
   try {
     for (const portion of portions(ranges)) {
       for (const batch of mergePortion(argument, portion, read)) {
-        segment.write(batch, position);
-        sorted.push(rangeOf(batch, file, position));
-        position += batch.length;
+        sorted.push(rangeOf(batch, file, writer.position));
+        await writer.write(batch);
       }
     }
     platform.failpoint('sort.written');
-    if (argument.durable) segment.sync();
+    writer.sync();
     platform.failpoint('sort.synced');
   } finally {
     segment.close();

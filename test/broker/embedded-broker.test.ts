@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type EmbeddedBrokerOptions, openBroker } from '../../src/broker/index.ts';
 import { nodePlatform } from '../../src/platform/index.ts';
 import { appendOf, brokerContract, readAll } from '../contracts/broker.ts';
@@ -55,6 +55,37 @@ describe('a data directory', () => {
     });
   });
 });
+
+describe('a segment of large appends', () => {
+  test('is not used again once its records are gone and it may be removed', async () => {
+    await inDirectory(async (directory) => {
+      const platform = nodePlatform();
+      const broker = await openBroker(platform, directory, small);
+      await broker.createTopic('t');
+      await broker.createTopic('other');
+      for (let round = 0; round < 5; round++) {
+        const kept = `${round} ${'x'.repeat(30_000)}`;
+        await broker.append([appendOf(t0, [kept])]);
+        expect(readAll(broker, t0, broker.startOf(t0))).toEqual([kept]);
+        await broker.deleteRecordsBefore({ ...t0, offset: broker.endOf(t0) });
+        const filler = appendOf({ topic: 'other', partition: 0 }, ['y'.repeat(10_000)]);
+        for (let i = 0; i < 14; i++) await broker.append([{ ...filler }]); // rolls
+        await vi.waitUntil(() => largeFiles(directory).length === 0); // sorted, and cleaned up
+      }
+      const last = 'z'.repeat(30_000);
+      await broker.append([appendOf(t0, [last])]);
+      await broker.close();
+      const reopened = await openBroker(platform, directory, small);
+      expect(readAll(reopened, t0, reopened.startOf(t0))).toEqual([last]);
+      await reopened.close();
+      await platform.background.close();
+    });
+  });
+});
+
+function largeFiles(directory: string): string[] {
+  return readdirSync(join(directory, 'topics/1-t/0')).filter((name) => name.startsWith('large'));
+}
 
 /** Every fiftieth is a large append. */
 function sizeOf(index: number): number {
