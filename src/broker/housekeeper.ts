@@ -38,6 +38,7 @@ export class Housekeeper {
   #running: Promise<void> | undefined;
   #preparing: Promise<void> | undefined;
   #failedAt = 0;
+  #settling = false;
 
   constructor(options: HousekeeperOptions) {
     this.#options = options;
@@ -49,6 +50,7 @@ export class Housekeeper {
    */
   wake(): void {
     const { store } = this.#options;
+    if (this.#settling) return;
     if (store.catalogue.unsorted.length > 1 && this.#running === undefined && this.#mayTry()) {
       this.#running = this.#guard(() => this.#sortAll()).finally(() => {
         this.#running = undefined;
@@ -61,8 +63,9 @@ export class Housekeeper {
     }
   }
 
-  /** Waits for what is under way. */
+  /** Starts nothing any more, and waits for what is under way. */
   async settle(): Promise<void> {
+    this.#settling = true;
     await this.#running;
     await this.#preparing;
   }
