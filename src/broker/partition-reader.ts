@@ -16,11 +16,16 @@ import type { Range, RangeList } from './ranges.ts';
 import { type BatchHeader, batchHeaderBytes, readBatchHeader } from './record-batch.ts';
 import { RecordCursor } from './record-cursor.ts';
 
-/** Where the batch with `offset` begins, in bytes from the start of its range. */
-interface Hint {
-  readonly offset: number;
-  readonly rangeBase: number;
+/** Where a batch begins, in bytes from the start of its range, and with which offset. */
+interface BatchPlace {
   readonly skip: number;
+  readonly base: number;
+}
+
+/** Where a reader stopped inside a range. */
+interface Hint extends BatchPlace {
+  /** The base offset of the range. */
+  readonly range: number;
 }
 
 /** Places of readers kept; more than this at once only costs a walk. */
@@ -50,9 +55,10 @@ export class PartitionReader {
     if (offset < start || offset > end) throw this.#outOfRange(offset);
     const index = ranges.find(offset);
     const range = ranges.at(index);
-    const skip = this.#skipTo(range, offset);
+    const { skip, base } = this.#placeOf(range, offset);
     const first = this.#readBatches(range, skip, bytesMax);
-    this.#rememberEnd(range, skip + first.length, first);
+    const next = this.#checkOffsets(range, skip, base, first);
+    this.#remember(range, skip + first.length, next);
     if (skip + first.length < range.length || first.length >= bytesMax) return first;
     return this.#readMore(ranges, index + 1, first, bytesMax);
   }
@@ -90,7 +96,9 @@ export class PartitionReader {
     for (let index = from; index < ranges.count; index++) {
       const range = ranges.at(index);
       if (bytes + range.length > bytesMax) break;
-      parts.push(this.#readWhole(range));
+      const batches = this.#readWhole(range);
+      this.#checkOffsets(range, 0, range.base, batches);
+      parts.push(batches);
       bytes += range.length;
     }
     return parts.length === 1 ? first : Buffer.concat(parts, bytes);
@@ -131,29 +139,47 @@ export class PartitionReader {
     return header;
   }
 
-  /** Bytes from the start of the range to the batch that holds `offset`. */
-  #skipTo(range: Range, offset: number): number {
-    if (offset <= range.base) return 0;
+  /** Where in the range the batch begins that holds `offset`, or one before it. */
+  #placeOf(range: Range, offset: number): BatchPlace {
     const hint = this.#hints.get(offset);
-    if (hint?.rangeBase === range.base) return hint.skip;
-    let skip = 0;
-    while (skip < range.length) {
-      const length = Math.min(walkBytes, range.length - skip);
-      const bytes = this.#store.read(this.#topic, this.#partition, range, skip, length);
-      const { found, walked } = walk(bytes, offset);
-      if (found) return skip + walked;
-      skip += walked > 0 ? walked : this.#headerAt(bytes, range, skip).byteLength;
+    if (hint?.range === range.base) return hint;
+    let place: BatchPlace = { skip: 0, base: range.base };
+    while (offset > place.base) {
+      const length = Math.min(batchHeaderBytes, range.length - place.skip);
+      const bytes = this.#store.read(this.#topic, this.#partition, range, place.skip, length);
+      const { byteLength, lastOffsetDelta } = this.#headerAt(bytes, range, place.skip);
+      const next = { skip: place.skip + byteLength, base: place.base + lastOffsetDelta + 1 };
+      if (next.base > offset || next.skip >= range.length) return place;
+      place = next;
     }
-    throw this.#damaged(range, skip, `offset ${offset} is not there`);
+    return place;
   }
 
-  #rememberEnd(range: Range, skip: number, batches: Uint8Array): void {
+  /**
+   * Batches carry their offsets outside their checksum, so they are compared with what the
+   * catalogue says; returns the offset after the last record.
+   */
+  #checkOffsets(range: Range, skip: number, base: number, batches: Uint8Array): number {
+    let expected = base;
+    for (let position = 0; position < batches.length; ) {
+      const header = readBatchHeader(batches, position);
+      if (header?.baseOffset !== expected) {
+        throw this.#damaged(range, skip + position, `offset ${expected} should stand there`);
+      }
+      expected += header.lastOffsetDelta + 1;
+      position += header.byteLength;
+    }
+    const atEnd = skip + batches.length === range.length;
+    if (atEnd && expected !== range.end) {
+      throw this.#damaged(range, skip, `it should end at offset ${range.end}, not ${expected}`);
+    }
+    return expected;
+  }
+
+  #remember(range: Range, skip: number, offset: number): void {
     if (skip >= range.length) return;
-    const cursor = new RecordCursor();
-    cursor.reset(batches);
-    const next = cursor.endOffset();
     if (this.#hints.size >= hintsMax) this.#hints.clear();
-    this.#hints.set(next, { offset: next, rangeBase: range.base, skip });
+    this.#hints.set(offset, { range: range.base, skip, base: offset });
   }
 
   #outOfRange(offset: number): MillraceError {
@@ -169,8 +195,7 @@ export class PartitionReader {
     return new MillraceError(
       'DAMAGED',
       `Records of ${this.#topic.name}/${this.#partition} from offset ${range.base} are damaged ` +
-        `at byte ` +
-        `${range.position + skip} of their file: ${what}.`,
+        `at byte ${range.position + skip} of their file: ${what}.`,
     );
   }
 }
@@ -182,18 +207,5 @@ function wholeBatches(bytes: Uint8Array): number {
     const header = readBatchHeader(bytes, position);
     if (header === undefined || position + header.byteLength > bytes.length) return position;
     position += header.byteLength;
-  }
-}
-
-/** Walks over whole batches until the one that holds `offset`. */
-function walk(bytes: Uint8Array, offset: number): { found: boolean; walked: number } {
-  let walked = 0;
-  for (;;) {
-    const header = readBatchHeader(bytes, walked);
-    if (header === undefined) return { found: false, walked };
-    if (offset <= header.baseOffset + header.lastOffsetDelta) return { found: true, walked };
-    if (walked + header.byteLength > bytes.length)
-      return { found: false, walked: walked + header.byteLength };
-    walked += header.byteLength;
   }
 }
