@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** The value that `share` of all are below, with three digits behind the point. */
-export function percentile(values: readonly number[], share: number): number {
+export function percentile(values: ArrayLike<number>, share: number): number {
   const sorted = Float64Array.from(values).sort();
   const at = Math.min(sorted.length - 1, Math.floor(sorted.length * share));
   return round(sorted[at] ?? 0);

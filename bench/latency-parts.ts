@@ -80,8 +80,8 @@ function nextTurn(sent: number, rate: number, began: number): Promise<void> {
 }
 
 /** Reads the output and notes each record's latency until `total` have come. */
-export async function consume(broker: Broker, total: number): Promise<number[]> {
-  const latencies: number[] = [];
+export async function consume(broker: Broker, total: number): Promise<Float64Array> {
+  const latencies = new Latencies(total);
   while (broker.describeTopic(output.name) === undefined) await changed(broker);
   const positions = [0, 0, 0, 0];
   const cursor = new RecordCursor();
@@ -90,14 +90,28 @@ export async function consume(broker: Broker, total: number): Promise<number[]> 
       for (const [partition, position] of positions.entries()) {
         positions[partition] = readSome(broker, cursor, partition, position, latencies);
       }
-      if (latencies.length < total) return;
+      if (latencies.count < total) return;
       subscription.close();
       resolve();
     };
     const subscription = broker.subscribe(read);
     read();
   });
-  return latencies;
+  return latencies.all;
+}
+
+/** Room for all from the start, so that noting one costs nothing. */
+class Latencies {
+  readonly all: Float64Array;
+  count = 0;
+
+  constructor(total: number) {
+    this.all = new Float64Array(total);
+  }
+
+  add(latency: number): void {
+    this.all[this.count++] = latency;
+  }
 }
 
 function changed(broker: Broker): Promise<void> {
@@ -114,7 +128,7 @@ function readSome(
   cursor: RecordCursor,
   partition: number,
   from: number,
-  latencies: number[],
+  latencies: Latencies,
 ): number {
   const target = { topic: output.name, partition };
   let position = from;
@@ -126,7 +140,7 @@ function readSome(
     while (cursor.next()) {
       if (cursor.offset < position) continue;
       const { sent } = output.value.decode(cursor.bytes, cursor.valueStart, cursor.valueEnd);
-      latencies.push(now() - sent);
+      latencies.add(now() - sent);
       position = cursor.offset + 1;
     }
   }

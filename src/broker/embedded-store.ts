@@ -19,12 +19,12 @@ import { LargeAppends } from './large-appends.ts';
 import { OpenFiles } from './open-files.ts';
 import type { Entry } from './operation.ts';
 import type { Range } from './ranges.ts';
-import { RecentBatches } from './recent-batches.ts';
+import { RecentEntries } from './recent-entries.ts';
 import { assignOffsets } from './record-batch.ts';
 import type { PlannedAppend } from './requests.ts';
 import { segmentPath } from './segment.ts';
 
-export interface EmbeddedStoreOptions extends JournalOptions {
+export interface EmbeddedStoreOptions extends Omit<JournalOptions, 'recent'> {
   readonly lock: ProcessLock;
   /** Appends of this many bytes and more to a partition go straight to a segment. */
   readonly largeBytes: number;
@@ -43,7 +43,7 @@ const entryShare = 0.75;
 export class EmbeddedStore implements EntryStore {
   readonly #options: EmbeddedStoreOptions;
   readonly #platform: Platform;
-  readonly #recent: RecentBatches;
+  readonly #recent: RecentEntries;
   readonly #files: OpenFiles;
   readonly #large: LargeAppends;
   #catalogue: Catalogue;
@@ -54,12 +54,12 @@ export class EmbeddedStore implements EntryStore {
   constructor(options: EmbeddedStoreOptions) {
     this.#options = options;
     this.#platform = options.platform;
-    this.#recent = new RecentBatches(options.recentBytesMax);
+    this.#recent = new RecentEntries(options.recentBytesMax);
     this.#files = new OpenFiles(options.platform.files);
     this.#large = new LargeAppends(options.platform, options.directory, options.durable);
     const { catalogue, tail } = options.load();
     this.#catalogue = catalogue;
-    this.#journal = new Journal(options, tail);
+    this.#journal = this.#openJournal(tail);
   }
 
   get catalogue(): Catalogue {
@@ -111,7 +111,6 @@ export class EmbeddedStore implements EntryStore {
     const entries = this.#append(operations);
     this.#large.committed();
     for (const entry of entries) apply(this.#catalogue, entry);
-    this.#remember(planned, entries.at(-1));
     this.#lastOwnSequence = this.#catalogue.applied;
     this.#sealed = operations.length === 1 && isSeal(operations[0]);
     this.#platform.failpoint('commit.applied');
@@ -155,9 +154,10 @@ export class EmbeddedStore implements EntryStore {
     lengthMax: number,
   ): Uint8Array {
     const length = Math.min(lengthMax, range.length - skip);
-    const recent = this.#recent.get(range.file, range.position);
-    if (recent !== undefined && kindOf(range.file) === 'journal')
-      return recent.subarray(skip, skip + length);
+    if (kindOf(range.file) === 'journal') {
+      const recent = this.#recent.get(numberOf(range.file), range.position + skip, length);
+      if (recent !== undefined) return recent;
+    }
     const path = this.#pathOf(topic, partition, range.file);
     if (!this.#platform.files.exists(path)) {
       throw new MillraceError(
@@ -230,14 +230,6 @@ export class EmbeddedStore implements EntryStore {
     });
   }
 
-  #remember(planned: readonly PlannedOperation[], entry: Entry | undefined): void {
-    for (const [i, operation] of (entry?.operations ?? []).entries()) {
-      const append = planned[i];
-      if (operation.kind !== 'append' || append === undefined || !('batches' in append)) continue;
-      if (operation.place !== undefined) this.#recent.add(operation.place, append.batches);
-    }
-  }
-
   #followWith(how: 'locked' | 'marked' | 'sync'): boolean {
     try {
       return this.#journal.follow(how, (entry) => apply(this.#catalogue, entry));
@@ -248,6 +240,10 @@ export class EmbeddedStore implements EntryStore {
     }
   }
 
+  #openJournal(tail: JournalTail): Journal {
+    return new Journal({ ...this.#options, recent: this.#recent }, tail);
+  }
+
   /**
    * A journal file that this process still needed was sorted and is gone: goes on from the stored
    * catalogue.
@@ -255,7 +251,7 @@ export class EmbeddedStore implements EntryStore {
   #reload(): boolean {
     const { catalogue, tail } = this.#options.load();
     if (catalogue.applied <= this.#catalogue.applied) return false;
-    const journal = new Journal(this.#options, tail);
+    const journal = this.#openJournal(tail);
     this.#journal.close();
     this.#catalogue = catalogue;
     this.#journal = journal;

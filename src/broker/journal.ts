@@ -44,6 +44,7 @@ import { findValidEntry, lastNonZero } from './journal-scan.ts';
 import { JournalWindow } from './journal-window.ts';
 import type { Mark } from './mark.ts';
 import type { Entry, Operation } from './operation.ts';
+import type { RecentEntries } from './recent-entries.ts';
 
 /** Where the next entry goes, and what it must follow. */
 export interface JournalTail {
@@ -68,6 +69,8 @@ export interface JournalOptions {
   readonly fileBytes: number;
   readonly durable: boolean;
   readonly mark: Mark;
+  /** Gets the entries that were written or followed here. */
+  readonly recent: RecentEntries;
 }
 
 /** Room that an entry must leave for the roll entry behind it. */
@@ -182,7 +185,7 @@ export class Journal {
 
   /** Makes what is in the writer durable. */
   #write(operations: readonly Operation[], step: 'commit' | 'claim' | 'roll'): Entry {
-    const { platform, mark } = this.#options;
+    const { platform, mark, recent } = this.#options;
     const { journal, position } = this.#tail;
     const sequence = this.#tail.sequence + 1;
     const bytes = this.#writer.view();
@@ -197,6 +200,7 @@ export class Journal {
     const checksum = bytes.readUInt32BE(4);
     this.#tail = { journal, position: position + bytes.length, sequence, checksum };
     mark.write(sequence, journal);
+    recent.add(journal, position, bytes);
     platform.failpoint('commit.marked');
     return { sequence, operations };
   }
@@ -270,6 +274,7 @@ export class Journal {
     const { journal, position } = this.#tail;
     const bytes = this.#window.read(this.#file, position).subarray(0, header.length);
     const operations = decodeOperations(bytes, journal, position);
+    this.#options.recent.add(journal, position, bytes);
     this.#tail = {
       journal,
       position: position + header.length,

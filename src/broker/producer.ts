@@ -3,14 +3,15 @@
  * once its commit is durable and visible.
  *
  * While a commit is under way the next records gather, so batches grow with load and latency stays
- * low without it. Records of one partition keep the order in which they were sent. What fails fails
- * whole batches: those records were not appended, and nothing is sent again by itself (`retryable`
- * says whether that can help).
+ * low without it. Records of one partition keep the order in which they were sent. A record that is
+ * refused takes no record of another partition with it. What fails was not appended, and nothing is
+ * sent again by itself (`retryable` says whether that can help).
  */
-import { type Clock, MillraceError } from '../platform/index.ts';
-import type { Append, Broker } from './broker.ts';
+import { type Clock, isMillraceError, MillraceError } from '../platform/index.ts';
+import type { Append, Appended, Broker, TopicDescription } from './broker.ts';
 import { partitionOf } from './murmur2.ts';
 import { type Header, RecordBatchBuilder } from './record-batch-builder.ts';
+import { checkNotFuture } from './requests.ts';
 
 export interface ProducerOptions {
   /**
@@ -47,7 +48,7 @@ interface Waiting {
 }
 
 /** The records of one partition that go into the next commit. */
-interface Gathered {
+interface Lane {
   readonly topic: string;
   readonly partition: number;
   readonly builder: RecordBatchBuilder;
@@ -57,15 +58,22 @@ interface Gathered {
   waiting: Waiting[];
 }
 
+/** What a lane held when its commit began. */
+interface Sending {
+  readonly append: Append;
+  readonly waiting: readonly Waiting[];
+}
+
 export class Producer {
   readonly #broker: Broker;
   readonly #clock: Clock;
   readonly #lingerMs: number;
   readonly #batchBytes: number;
   readonly #waitingMax: number;
-  readonly #gathered = new Map<string, Gathered>();
-  readonly #partitionCounts = new Map<string, number>();
-  #ready: Gathered[] = [];
+  readonly #lanes = new Map<string, Lane[]>();
+  readonly #topics = new Map<string, TopicDescription>();
+  /** Lanes that hold records. */
+  #ready: Lane[] = [];
   #waiting = 0;
   #roundRobin = 0;
   #scheduled = false;
@@ -89,16 +97,16 @@ export class Producer {
         reject(tooMany(this.#waitingMax));
         return;
       }
-      const gathered = this.#gatheredFor(record);
-      gathered.builder.append(
-        Math.floor(record.timestamp ?? this.#clock.now()),
-        record.key,
-        record.value,
-        record.headers,
-      );
-      gathered.waiting.push({ resolve, reject });
+      const now = this.#clock.now();
+      const timestamp = Math.floor(record.timestamp ?? now);
+      const topic = this.#topicOf(record.topic);
+      if (topic !== undefined) checkNotFuture(timestamp, topic, now);
+      const lane = this.#laneFor(record);
+      lane.builder.append(timestamp, record.key, record.value, record.headers);
+      if (lane.waiting.length === 0) this.#ready.push(lane);
+      lane.waiting.push({ resolve, reject });
       this.#waiting++;
-      if (gathered.builder.byteLength >= this.#batchBytes) closeBatch(gathered);
+      if (lane.builder.byteLength >= this.#batchBytes) closeBatch(lane);
       this.#schedule();
     });
   }
@@ -124,30 +132,43 @@ export class Producer {
 
   /** One commit for everything that waits. Never rejects: the records are told. */
   async #commit(): Promise<void> {
-    const batch = this.#ready;
+    const sending = this.#ready.map(takeAll);
     this.#ready = [];
-    for (const gathered of batch) this.#gathered.delete(`${gathered.topic}/${gathered.partition}`);
     try {
-      const appended = await this.#broker.append(batch.map(toAppend));
-      for (const [i, { waiting, partition }] of batch.entries()) {
-        const base = appended[i]?.baseOffset ?? 0;
-        for (const [n, { resolve }] of waiting.entries()) resolve({ partition, offset: base + n });
-      }
+      answer(sending, await this.#broker.append(sending.map(({ append }) => append)));
     } catch (error) {
-      for (const { waiting } of batch) for (const { reject } of waiting) reject(error);
+      this.#topics.clear(); // one may have been deleted, and made again with other partitions
+      if (sending.length > 1 && isRefusal(error)) await this.#commitEach(sending);
+      else refuse(sending, error);
     }
-    for (const { waiting } of batch) this.#waiting -= waiting.length;
+    for (const { waiting } of sending) this.#waiting -= waiting.length;
     this.#flushing = undefined;
     if (this.#ready.length > 0) this.#schedule();
   }
 
-  #gatheredFor(record: ProducerRecord): Gathered {
+  /** One of them was refused, and with it all: the others go on. */
+  async #commitEach(sending: readonly Sending[]): Promise<void> {
+    const commits = sending.map(async (each) => {
+      try {
+        answer([each], await this.#broker.append([each.append]));
+      } catch (error) {
+        refuse([each], error);
+      }
+    });
+    await Promise.all(commits);
+  }
+
+  #laneFor(record: ProducerRecord): Lane {
     const { topic } = record;
     const partition = record.partition ?? this.#partitionFor(topic, record.key);
-    const name = `${topic}/${partition}`;
-    const known = this.#gathered.get(name);
+    let lanes = this.#lanes.get(topic);
+    if (lanes === undefined) {
+      lanes = [];
+      this.#lanes.set(topic, lanes);
+    }
+    const known = lanes.find((lane) => lane.partition === partition);
     if (known !== undefined) return known;
-    const gathered: Gathered = {
+    const lane: Lane = {
       topic,
       partition,
       builder: new RecordBatchBuilder(),
@@ -156,9 +177,8 @@ export class Producer {
       maxTimestamp: Number.NEGATIVE_INFINITY,
       waiting: [],
     };
-    this.#gathered.set(name, gathered);
-    this.#ready.push(gathered);
-    return gathered;
+    lanes.push(lane);
+    return lane;
   }
 
   #partitionFor(topic: string, key: Uint8Array | null): number {
@@ -168,29 +188,59 @@ export class Producer {
     return this.#roundRobin;
   }
 
-  /** A topic keeps its number of partitions; one that is missing is refused by the broker. */
   #partitionCount(topic: string): number {
-    const known = this.#partitionCounts.get(topic);
+    return this.#topicOf(topic)?.partitions.length ?? 1;
+  }
+
+  /**
+   * What is used of a topic does not change while it lives. One that is missing may have been made
+   * by another process a moment ago: the broker knows.
+   */
+  #topicOf(name: string): TopicDescription | undefined {
+    const known = this.#topics.get(name);
     if (known !== undefined) return known;
-    const count = this.#broker.describeTopic(topic)?.partitions.length;
-    if (count !== undefined) this.#partitionCounts.set(topic, count);
-    return count ?? 1;
+    const described = this.#broker.describeTopic(name);
+    if (described !== undefined) this.#topics.set(name, described);
+    return described;
   }
 }
 
-function closeBatch(gathered: Gathered): void {
-  const { builder } = gathered;
-  gathered.recordCount += builder.recordCount;
-  gathered.maxTimestamp = Math.max(gathered.maxTimestamp, builder.maxTimestamp);
-  gathered.closed.push(builder.build());
+function answer(sending: readonly Sending[], appended: readonly Appended[]): void {
+  for (const [i, { waiting, append }] of sending.entries()) {
+    const base = appended[i]?.baseOffset ?? 0;
+    for (const [n, { resolve }] of waiting.entries()) {
+      resolve({ partition: append.partition, offset: base + n });
+    }
+  }
 }
 
-function toAppend(gathered: Gathered): Append {
-  if (gathered.builder.recordCount > 0) closeBatch(gathered);
-  const { topic, partition, closed, recordCount, maxTimestamp } = gathered;
+function refuse(sending: readonly Sending[], error: unknown): void {
+  for (const { waiting } of sending) for (const { reject } of waiting) reject(error);
+}
+
+/** Whether the broker refused what it was asked, and nothing else went wrong. */
+function isRefusal(error: unknown): boolean {
+  return isMillraceError(error, 'TOPIC_MISSING') || isMillraceError(error, 'INVALID');
+}
+
+function closeBatch(lane: Lane): void {
+  const { builder } = lane;
+  lane.recordCount += builder.recordCount;
+  lane.maxTimestamp = Math.max(lane.maxTimestamp, builder.maxTimestamp);
+  lane.closed.push(builder.build());
+}
+
+/** Takes what the lane holds; it is empty afterwards. */
+function takeAll(lane: Lane): Sending {
+  if (lane.builder.recordCount > 0) closeBatch(lane);
+  const { topic, partition, closed, recordCount, maxTimestamp, waiting } = lane;
   const [first] = closed;
   const batches = closed.length === 1 && first !== undefined ? first : Buffer.concat(closed);
-  return { topic, partition, batches, recordCount, maxTimestamp };
+  lane.closed = [];
+  lane.recordCount = 0;
+  lane.maxTimestamp = Number.NEGATIVE_INFINITY;
+  lane.waiting = [];
+  return { append: { topic, partition, batches, recordCount, maxTimestamp }, waiting };
 }
 
 function tooMany(waitingMax: number): MillraceError {

@@ -94,7 +94,9 @@ export class RecordBatchBuilder {
     writeInt32(bytes, batchField.crc, crc32c(bytes, batchField.attributes, end));
     this.#position = batchHeaderBytes;
     this.#recordCount = 0;
-    return bytes.slice(0, end);
+    const batch = Buffer.allocUnsafe(end); // small ones share a buffer
+    batch.set(bytes.subarray(0, end));
+    return batch;
   }
 
   /** Writes what comes before the body; returns where the body goes. */

@@ -163,20 +163,25 @@ export class Overlay {
 
   #check(append: Append): { topic: TopicState; state: PartitionState } {
     const found = partitionOfCatalogue(this.#catalogue, append);
-    const latest = this.#clock.now() + found.topic.futureTimestampsMaxMs;
-    if (append.maxTimestamp > latest) {
-      throw new MillraceError(
-        'INVALID',
-        `A record for topic "${append.topic}" has the timestamp ${isoOf(append.maxTimestamp)}, ` +
-          `which lies further ` +
-          `in the future than the topic's limit (${found.topic.futureTimestampsMaxMs} ms): it ` +
-          `would end event time. ` +
-          'Correct the timestamp (they are milliseconds), or make the topic with a larger ' +
-          'futureTimestampsMaxMs.',
-      );
-    }
+    checkNotFuture(append.maxTimestamp, found.topic, this.#clock.now());
     return found;
   }
+}
+
+/** Fails with `INVALID` for a timestamp further in the future than the topic allows. */
+export function checkNotFuture(
+  timestamp: number,
+  topic: { readonly name: string; readonly futureTimestampsMaxMs: number },
+  now: number,
+): void {
+  if (!(timestamp > now + topic.futureTimestampsMaxMs)) return;
+  throw new MillraceError(
+    'INVALID',
+    `A record for topic "${topic.name}" has the timestamp ${isoOf(timestamp)}, which lies ` +
+      `further in the future than the topic's limit (${topic.futureTimestampsMaxMs} ms): it ` +
+      'would end event time. Correct the timestamp (they are milliseconds), or make the topic ' +
+      'with a larger futureTimestampsMaxMs.',
+  );
 }
 
 function memberOf(request: SharedRequest): string | undefined {

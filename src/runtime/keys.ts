@@ -5,10 +5,10 @@ import { keyGroups, type StateKey, stateKeyOf } from '../state/index.ts';
 import type { Key } from './operator.ts';
 
 /**
- * Keys remembered, so that one that comes often is not encoded again. Enough for most jobs, small
- * enough for all.
+ * Keys remembered, so that one that comes often is not encoded again. Few, because where keys come
+ * seldom each of them is an object that the garbage collector has to move in vain.
  */
-const rememberedMax = 50_000;
+const rememberedMax = 8192;
 
 export class KeyFactory {
   readonly codec: Codec<unknown>;

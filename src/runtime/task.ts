@@ -233,7 +233,9 @@ export class Task {
   #earliest(except: number): number {
     let found = -1;
     let time = Number.POSITIVE_INFINITY;
-    for (const [index, input] of this.#parts.inputs.entries()) {
+    const { inputs } = this.#parts;
+    for (let index = 0; index < inputs.length; index++) {
+      const input = inputs[index] as PartitionInput; // below the length
       if (!input.hasNext || index === except) continue;
       if (found !== -1 && input.time >= time) continue; // ties: topic, partition
       found = index;

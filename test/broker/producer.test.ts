@@ -54,6 +54,21 @@ describe('a producer', () => {
     expect(answered).toBe(10);
   });
 
+  test('a record that is refused takes no other with it', async () => {
+    const sends = [
+      send('k', 'good'),
+      producer.send({ topic: 'none', key: null, value: null }),
+      producer.send({ topic: 't', partition: 9, key: null, value: null }),
+      producer.send({ topic: 't', partition: 0, key: null, value: null, timestamp: 4e15 }),
+      producer.send({ topic: 't', partition: 0, key: null, value: null, timestamp: Number.NaN }),
+      producer.send({ topic: 't', partition: 0, key: null, value: encode('good too') }),
+    ];
+    const outcomes = await Promise.all(sends.map(codeOf));
+    const refused = ['TOPIC_MISSING', 'INVALID', 'INVALID', 'INVALID'];
+    expect(outcomes).toEqual(['no error', ...refused, 'no error']);
+    expect(readAll(broker, { topic: 't', partition: 0 })).toContain('good too');
+  });
+
   test('tells of a missing topic, a wrong partition, and too many records', async () => {
     const none = producer.send({ topic: 'none', key: null, value: null });
     expect(await codeOf(none)).toBe('TOPIC_MISSING');

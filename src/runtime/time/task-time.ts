@@ -81,7 +81,8 @@ export class TaskTime {
    */
   othersMin(index: number): number {
     let min = Number.POSITIVE_INFINITY;
-    for (const [i, partition] of this.partitions.entries()) {
+    for (let i = 0; i < this.partitions.length; i++) {
+      const partition = this.#at(i);
       if (i !== index && !partition.idle) min = Math.min(min, watermarkOf(partition));
     }
     return min;

@@ -1,0 +1,127 @@
+/**
+ * Graphs whose functions get and give other objects than the live ones: copies, so that nothing is
+ * shared between steps; or frozen ones, so that changing what was handed out throws. Neither may
+ * change a result.
+ */
+import { unreachable } from '../../src/platform/index.ts';
+import type {
+  Graph,
+  GraphNode,
+  ProcessContext,
+  ProcessDefinition,
+  ValueState,
+} from '../../src/runtime/index.ts';
+
+interface Handing {
+  /** What is handed over in place of a value. */
+  pass<Value>(value: Value): Value;
+  /** Whether this holds for the state of a step too. */
+  state(label: string): boolean;
+}
+
+/** Every value is a copy, and what is kept in state too. */
+export function withCopies(graph: Graph): Graph {
+  return handing(graph, { pass: (value) => structuredClone(value), state: () => true });
+}
+
+/** Every value is frozen, all the way down. The accumulators of aggregates belong to them. */
+export function withFrozen(graph: Graph): Graph {
+  return handing(graph, { pass: deepFreeze, state: (label) => label !== 'aggregate' });
+}
+
+function handing(graph: Graph, how: Handing): Graph {
+  return { ...graph, nodes: graph.nodes.map((node) => handingNode(node, how)) };
+}
+
+function handingNode(node: GraphNode, how: Handing): GraphNode {
+  const { pass } = how;
+  switch (node.kind) {
+    case 'source': {
+      const { eventTime } = node;
+      return eventTime === undefined ? node : { ...node, eventTime: (v) => eventTime(pass(v)) };
+    }
+    case 'map':
+      return { ...node, map: (value) => pass(node.map(pass(value))) };
+    case 'filter':
+      return { ...node, keep: (value) => node.keep(pass(value)) };
+    case 'flatMap':
+      return { ...node, expand: (value) => passEach(node.expand(pass(value)), pass) };
+    case 'keyBy':
+      return { ...node, key: (value) => pass(node.key(pass(value))) };
+    case 'process':
+      return { ...node, definition: handingProcess(node.definition, how, how.state(node.label)) };
+    case 'window': {
+      const { aggregate, result } = node;
+      const add: typeof aggregate.add = (accumulator, value, timestamp) =>
+        aggregate.add(accumulator, pass(value), timestamp);
+      return {
+        ...node,
+        aggregate: { ...aggregate, add },
+        result: (value, window) => pass(result(pass(value), window)),
+      };
+    }
+    case 'sink': {
+      const { key } = node;
+      return key === undefined ? node : { ...node, key: (value) => key(pass(value)) };
+    }
+    default:
+      return unreachable(node);
+  }
+}
+
+function handingProcess(
+  definition: ProcessDefinition,
+  { pass }: Handing,
+  state: boolean,
+): ProcessDefinition {
+  const { onRecord, onTimer } = definition;
+  const contextOf = (context: ProcessContext) =>
+    state ? handingContext(context, pass) : context;
+  return {
+    ...definition,
+    onRecord: (value, context) => passEach(onRecord(pass(value), contextOf(context)), pass),
+    onTimer:
+      onTimer === undefined
+        ? undefined
+        : (timer, context) => passEach(onTimer(timer, contextOf(context)), pass),
+  };
+}
+
+/** The getters of the context stay as they are: they speak of the record in work. */
+function handingContext(context: ProcessContext, pass: Handing['pass']): ProcessContext {
+  const states = Object.entries(context.state).map(([name, of]) => [name, handingState(of, pass)]);
+  return Object.create(context, { state: { value: Object.fromEntries(states) } });
+}
+
+function handingState(state: ValueState<unknown>, pass: Handing['pass']): ValueState<unknown> {
+  return {
+    get: () => pass(state.get()),
+    set: (value) => state.set(pass(value)),
+    update: (change) => state.set(pass(change(pass(state.get())))),
+    clear: () => state.clear(),
+  };
+}
+
+function passEach(results: Iterable<unknown>, pass: Handing['pass']): Iterable<unknown>;
+function passEach(
+  results: Iterable<unknown> | undefined,
+  pass: Handing['pass'],
+): Iterable<unknown> | undefined;
+function passEach(
+  results: Iterable<unknown> | undefined,
+  pass: Handing['pass'],
+): Iterable<unknown> | undefined {
+  return results === undefined ? undefined : passLazily(results, pass);
+}
+
+function* passLazily(results: Iterable<unknown>, pass: Handing['pass']): Iterable<unknown> {
+  for (const result of results) yield pass(result);
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  if (ArrayBuffer.isView(value)) return value; // bytes can't be frozen
+  Object.freeze(value);
+  for (const member of Object.values(value)) deepFreeze(member);
+  return value;
+}
