@@ -75,8 +75,7 @@ function handingProcess(
   state: boolean,
 ): ProcessDefinition {
   const { onRecord, onTimer } = definition;
-  const contextOf = (context: ProcessContext) =>
-    state ? handingContext(context, pass) : context;
+  const contextOf = (context: ProcessContext) => (state ? handingContext(context, pass) : context);
   return {
     ...definition,
     onRecord: (value, context) => passEach(onRecord(pass(value), contextOf(context)), pass),

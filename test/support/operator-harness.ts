@@ -309,11 +309,7 @@ function sinksOf(graph: Graph): TopicSpec[] {
   return [...new Map(sinks.map((topic) => [topic.name, topic])).values()];
 }
 
-function appendsOf(
-  graph: Graph,
-  records: readonly ScriptRecord[],
-  batchRecords: number,
-): Append[] {
+function appendsOf(graph: Graph, records: readonly ScriptRecord[], batchRecords: number): Append[] {
   const sources = sourcesOf(graph);
   const nameOf = ({ topic = sources[0]?.name ?? '' }: ScriptRecord) => topic;
   const groups = Object.groupBy(records, (r) => `${nameOf(r)}/${r.partition ?? 0}`);
@@ -341,7 +337,13 @@ function appendOf(
   if (builder.recordCount > 0) batches.push(builder.build());
   const maxTimestamp = Math.max(...records.map(({ timestamp = 0 }) => timestamp));
   const recordCount = records.length;
-  return { topic: topic.name, partition, batches: Buffer.concat(batches), recordCount, maxTimestamp };
+  return {
+    topic: topic.name,
+    partition,
+    batches: Buffer.concat(batches),
+    recordCount,
+    maxTimestamp,
+  };
 }
 
 function readAll(broker: Broker, topic: TopicSpec, partition: number): OutputRecord[] {
