@@ -27,6 +27,7 @@ import {
   KeyByOperator,
   MapOperator,
 } from './operators/stateless.ts';
+import { TopicOutput } from './operators/topic-output.ts';
 import { WindowOperator } from './operators/window.ts';
 
 /** What a task runs. */
@@ -35,7 +36,8 @@ export interface Chain {
   readonly sources: readonly ChainSource[];
   /** Upstream ones first. */
   readonly timed: readonly TimedOperator[];
-  readonly sinks: readonly SinkOperator[];
+  /** One for each topic that is written. */
+  readonly outputs: readonly TopicOutput[];
 }
 
 export interface ChainSource {
@@ -71,7 +73,7 @@ class ChainBuilder {
   readonly #names: ReadonlyMap<number, string>;
   readonly #keys = new Map<number, KeyFactory>();
   readonly #timed: TimedOperator[] = [];
-  readonly #sinks: SinkOperator[] = [];
+  readonly #outputs = new Map<string, TopicOutput>();
 
   constructor(options: ChainOptions) {
     this.#options = options;
@@ -97,7 +99,8 @@ class ChainBuilder {
         receivers.set(node.id, { out: this.#operator(node, next ?? nowhere, late) });
       }
     }
-    return { sources, timed: this.#timed.reverse(), sinks: this.#sinks.reverse() };
+    const outputs = [...this.#outputs.values()].reverse();
+    return { sources, timed: this.#timed.reverse(), outputs };
   }
 
   #operator(
@@ -172,10 +175,11 @@ class ChainBuilder {
   }
 
   #sink(node: SinkNode, step: Step): Receiver {
-    const partitions = this.#options.partitionsOf(node.topic.name);
-    const operator = new SinkOperator({ context: this.#options.context, step, node, partitions });
-    this.#sinks.push(operator);
-    return operator;
+    const { name } = node.topic;
+    const output =
+      this.#outputs.get(name) ?? new TopicOutput(name, this.#options.partitionsOf(name));
+    this.#outputs.set(name, output);
+    return new SinkOperator({ context: this.#options.context, step, node, output });
   }
 
   #stepOf(node: GraphNode): Step {

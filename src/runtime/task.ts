@@ -165,7 +165,7 @@ export class Task {
     if (this.#recordsInEpoch >= budget.epochRecords) return true;
     if (clock.monotonicMs() - this.#epochBegan >= budget.epochMs) return true;
     let bytes = 0;
-    for (const sink of chain.sinks) bytes += sink.bytes;
+    for (const output of chain.outputs) bytes += output.bytes;
     return bytes >= budget.epochBytes;
   }
 
@@ -174,7 +174,7 @@ export class Task {
     const { time, context, timeStore, name, incarnation, inputs, chain } = this.#parts;
     time.endEpoch(this.#done, this.#recordsInEpoch > 0, context.now);
     const positions = inputs.filter((input, i) => input.position !== this.#committed[i]);
-    const outputs = chain.sinks.flatMap((sink) => sink.takeAppends());
+    const outputs = chain.outputs.flatMap((output) => output.takeAppends());
     if (this.#timeChanged || this.#recordsInEpoch > 0) timeStore.put(ownKey, time.snapshot());
     this.#timeChanged = false;
     const changelog = this.#takeChanges();

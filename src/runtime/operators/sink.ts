@@ -1,51 +1,29 @@
 /**
- * Writes a stream to a topic: encodes each record when it is emitted, into one batch per partition,
- * which the task hands to the next commit. So nothing of what was emitted can change afterwards.
+ * Writes a stream to a topic: encodes each record when it is emitted, so that nothing of what was
+ * emitted can change afterwards.
  */
-import { type Append, partitionOf, RecordBatchBuilder } from '../../broker/index.ts';
+import { partitionOf } from '../../broker/index.ts';
 import { isMillraceError, MillraceError, messageOf } from '../../platform/index.ts';
 import type { SinkNode } from '../graph.ts';
 import type { Key, OperatorContext, Receiver, Step } from '../operator.ts';
+import type { TopicOutput } from './topic-output.ts';
 
 export interface SinkParts {
   readonly context: OperatorContext;
   readonly step: Step;
   readonly node: SinkNode;
-  readonly partitions: number;
-}
-
-/** A batch is closed when it has this many bytes, so that readers need not take it whole. */
-const batchBytesMax = 256 * 1024;
-
-interface PartitionOutput {
-  readonly builder: RecordBatchBuilder;
-  readonly closed: Uint8Array[];
-  closedRecords: number;
-  maxTimestamp: number;
+  readonly output: TopicOutput;
 }
 
 export class SinkOperator implements Receiver {
   readonly #parts: SinkParts;
-  readonly #outputs: PartitionOutput[];
-  #bytes = 0;
 
   constructor(parts: SinkParts) {
     this.#parts = parts;
-    this.#outputs = Array.from({ length: parts.partitions }, () => ({
-      builder: new RecordBatchBuilder(),
-      closed: [],
-      closedRecords: 0,
-      maxTimestamp: Number.NEGATIVE_INFINITY,
-    }));
-  }
-
-  /** Bytes waiting for the next commit. */
-  get bytes(): number {
-    return this.#bytes;
   }
 
   receive(value: unknown, timestamp: number, key: Key | null): void {
-    const { context, step, node } = this.#parts;
+    const { context, step, node, output } = this.#parts;
     context.step = step;
     const written = node.key === undefined ? key?.value : node.key(value);
     const keyBytes =
@@ -53,36 +31,10 @@ export class SinkOperator implements Receiver {
     const valueBytes = this.#encode('value', value);
     const partition =
       keyBytes === null
-        ? context.sourcePartition % this.#outputs.length // keeps the source's order
-        : partitionOf(keyBytes, this.#outputs.length);
-    this.#append(partition, timestamp, keyBytes, valueBytes);
+        ? context.sourcePartition % output.partitions // keeps the source's order
+        : partitionOf(keyBytes, output.partitions);
+    output.append(partition, timestamp, keyBytes, valueBytes);
     context.written++;
-  }
-
-  /** What was written since the last call. */
-  takeAppends(): Append[] {
-    const appends: Append[] = [];
-    for (const [partition, output] of this.#outputs.entries()) {
-      if (output.builder.recordCount > 0) close(output);
-      if (output.closedRecords === 0) continue;
-      const batches = output.closed.length === 1 ? output.closed[0] : Buffer.concat(output.closed);
-      if (batches === undefined) continue;
-      const { name: topic } = this.#parts.node.topic;
-      const { closedRecords: recordCount, maxTimestamp } = output;
-      appends.push({ topic, partition, batches, recordCount, maxTimestamp });
-      output.closed.length = 0;
-      output.closedRecords = 0;
-      output.maxTimestamp = Number.NEGATIVE_INFINITY;
-    }
-    this.#bytes = 0;
-    return appends;
-  }
-
-  #append(partition: number, timestamp: number, key: Uint8Array | null, value: Uint8Array): void {
-    const output = this.#outputs[partition] as PartitionOutput; // a partition of the topic
-    output.builder.append(Math.floor(timestamp), key, value);
-    this.#bytes += value.length + (key?.length ?? 0) + 12;
-    if (output.builder.byteLength >= batchBytesMax) close(output);
   }
 
   #encode(what: 'key' | 'value', value: unknown): Uint8Array {
@@ -97,10 +49,4 @@ export class SinkOperator implements Receiver {
       throw new MillraceError(code, message, { cause });
     }
   }
-}
-
-function close(output: PartitionOutput): void {
-  output.closedRecords += output.builder.recordCount;
-  output.maxTimestamp = Math.max(output.maxTimestamp, output.builder.maxTimestamp);
-  output.closed.push(output.builder.build());
 }
