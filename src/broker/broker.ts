@@ -128,7 +128,10 @@ export interface BrokerStatus {
   readonly commits: number;
   /** Bytes appended by this process since it opened. */
   readonly bytesAppended: number;
-  /** The slowest stop of this process's committer since it opened, in ms, and what caused it. */
+  /**
+   * The slowest answer of this process's committer since it opened, from the request to the commit,
+   * in ms, and where most of that time went.
+   */
   readonly worstStall: { readonly ms: number; readonly cause: string };
   /** Why sorting or saving the catalogue failed last; it is tried again. */
   readonly housekeepingError?: string;

@@ -16,6 +16,7 @@ import type { Appended } from './broker.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { EntryStore, PlannedOperation } from './entry-store.ts';
 import { Overlay, type SharedRequest } from './requests.ts';
+import { noStall, type Stall, stallOf } from './stall.ts';
 
 /**
  * A request that gets an entry of its own; `plan` may refuse by throwing, or have nothing to write.
@@ -52,6 +53,8 @@ export interface CommitterOptions {
   readonly entryBytesMax: number;
   /** How long a request waits for another process to give up the lock, in ms. */
   readonly lockTimeoutMs: number;
+  /** What runs in the background now: named as a cause of slow answers. */
+  running(): string | undefined;
 }
 
 /** How often the lock is asked for again while another process has it, in ms. */
@@ -67,12 +70,20 @@ export class Committer {
   #closed = false;
   /** After a failure that leaves the journal in doubt: every later request is refused with it. */
   #failure: MillraceError | undefined;
+  /** Since when the lock has been asked for in vain. */
+  #refusedSince: number | undefined;
+  #worstStall = noStall;
 
   constructor(store: EntryStore, clock: Clock, options: CommitterOptions, onApplied: () => void) {
     this.#store = store;
     this.#clock = clock;
     this.#options = options;
     this.#onApplied = onApplied;
+  }
+
+  /** The slowest answer so far. */
+  get worstStall(): Stall {
+    return this.#worstStall;
   }
 
   submitShared(request: SharedRequest): Promise<readonly Appended[]> {
@@ -128,19 +139,21 @@ export class Committer {
   #flush(): void {
     this.#scheduled = false;
     if (this.#queue.length === 0) return;
-    let began: boolean;
+    const began = this.#clock.monotonicMs();
+    let mayWrite: boolean;
     try {
-      began = this.#store.begin();
+      mayWrite = this.#store.begin();
     } catch (error) {
       this.#failAll(error);
       return;
     }
-    if (began) this.#commitOne();
-    else this.#waitForLock();
+    if (mayWrite) this.#commitOne(began);
+    else this.#waitForLock(began);
     if (this.#queue.length > 0) this.#schedule();
   }
 
-  #commitOne(): void {
+  #commitOne(began: number): void {
+    const since = this.#queue[0]?.since ?? began;
     const group = this.#gather();
     try {
       if (group.operations.length > 0) this.#store.write(group.operations);
@@ -151,8 +164,19 @@ export class Committer {
     } finally {
       this.#store.end();
     }
+    this.#noteStall(since, began);
     for (const { waiting, answer } of group.planned) waiting.resolve(answer);
     this.#onApplied();
+  }
+
+  #noteStall(since: number, began: number): void {
+    const answered = this.#clock.monotonicMs();
+    const refused = this.#refusedSince;
+    this.#refusedSince = undefined;
+    if (answered - since <= this.#worstStall.ms) return;
+    const { syncMs } = this.#store;
+    const times = { since, refused, began, answered, syncMs };
+    this.#worstStall = stallOf(times, this.#options.running());
   }
 
   /** Takes from the queue what fits into one entry, and refuses what is invalid. */
@@ -197,9 +221,10 @@ export class Committer {
     }
   }
 
-  #waitForLock(): void {
+  #waitForLock(now: number): void {
+    this.#refusedSince ??= now;
     const oldest = this.#queue[0];
-    const waitedMs = oldest === undefined ? 0 : this.#clock.monotonicMs() - oldest.since;
+    const waitedMs = oldest === undefined ? 0 : now - oldest.since;
     if (waitedMs > this.#options.lockTimeoutMs) {
       this.#queue.shift()?.reject(lockTimeoutError(waitedMs));
     }

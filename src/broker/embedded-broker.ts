@@ -136,6 +136,7 @@ class EmbeddedBroker extends LogBroker {
       committer: {
         entryBytesMax: Math.min(entryBytesMax, store.journal.entryBytesMax),
         lockTimeoutMs: settings.lockTimeoutMs,
+        running: () => platform.background.running,
       },
       holder: heartbeat.holder,
       isLive: (holder) => heartbeat.isLive(holder),

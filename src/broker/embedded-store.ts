@@ -74,6 +74,10 @@ export class EmbeddedStore implements EntryStore {
     return this.#journal;
   }
 
+  get syncMs(): number {
+    return this.#journal.syncMs;
+  }
+
   /** Whether the last entry of the journal is one of this process. */
   get wroteLast(): boolean {
     return this.#lastOwnSequence === this.#catalogue.applied && this.#lastOwnSequence > 0;

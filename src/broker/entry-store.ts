@@ -26,6 +26,8 @@ export interface EntryStore {
    * Makes one entry durable and applies it. `OUTCOME_UNKNOWN` where it may or may not be durable.
    */
   write(operations: readonly PlannedOperation[]): void;
+  /** How long the last `write` waited for the disk, in ms. */
+  readonly syncMs: number;
   /** Gives up the right to append. */
   end(): void;
 

@@ -86,7 +86,7 @@ export class Journal {
   #durable: number;
   /** Whether this process knows that there are only zeros behind the tail. */
   #clean = false;
-
+  #syncMs = 0;
   #failure: MillraceError | undefined;
 
   constructor(options: JournalOptions, tail: JournalTail) {
@@ -98,6 +98,11 @@ export class Journal {
 
   get tail(): JournalTail {
     return this.#tail;
+  }
+
+  /** How long the last sync took. */
+  get syncMs(): number {
+    return this.#syncMs;
   }
 
   get fileBytes(): number {
@@ -363,9 +368,12 @@ export class Journal {
   }
 
   #sync(): void {
-    if (!this.#options.durable) return;
+    const { durable, platform } = this.#options;
+    if (!durable) return;
+    const began = platform.clock.monotonicMs();
     try {
       this.#file.file.sync();
+      this.#syncMs = platform.clock.monotonicMs() - began;
     } catch (cause) {
       this.#failure = new MillraceError(
         'OUTCOME_UNKNOWN',

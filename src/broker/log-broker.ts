@@ -196,7 +196,7 @@ export class LogBroker implements Broker {
       sequence: this.#catalogue.applied,
       commits: this.#commits,
       bytesAppended: this.#bytesAppended,
-      worstStall: { ms: 0, cause: '' },
+      worstStall: this.committer.worstStall,
     };
   }
 

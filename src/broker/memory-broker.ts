@@ -22,7 +22,11 @@ export class MemoryBroker extends LogBroker {
       id: options.id ?? 'memory',
       store: new MemoryStore(),
       clock: options.clock,
-      committer: { entryBytesMax: options.entryBytesMax ?? 8 * 1024 * 1024, lockTimeoutMs: 30_000 },
+      committer: {
+        entryBytesMax: options.entryBytesMax ?? 8 * 1024 * 1024,
+        lockTimeoutMs: 30_000,
+        running: () => undefined,
+      },
       holder,
       isLive: () => true, // whoever shares the memory is alive until it releases
     });

@@ -10,6 +10,7 @@ import { assignOffsets } from './record-batch.ts';
 export class MemoryStore implements EntryStore {
   readonly catalogue: Catalogue = emptyCatalogue();
   readonly entries: Entry[] = [];
+  readonly syncMs = 0;
   /** What was appended; a range's position is an index here. */
   readonly #blobs: Uint8Array[] = [];
 

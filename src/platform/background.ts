@@ -1,7 +1,7 @@
 /**
  * Work away from the main thread: one worker thread that imports a module and calls one of its
  * functions, one call after another. The function gets `(argument, platform)`; argument and result
- * are copied (structured clone).
+ * are copied (structured clone), but for buffers that are handed over.
  *
  * The worker starts with the first call and does not keep the process alive while it has nothing to
  * do. When it dies, the calls under way fail, and the next call starts another one.
@@ -57,10 +57,15 @@ export function workerBackground(options: WorkerBackgroundOptions = {}): Backgro
 /** Runs the same calls in the calling thread, on `platform`; for tests, and inside the worker. */
 export function inlineBackground(platform: Platform): Background {
   let last: Promise<unknown> = Promise.resolve();
+  const names: string[] = [];
   return {
+    get running() {
+      return names[0];
+    },
     run<Result>(call: BackgroundCall): Promise<Result> {
+      names.push(call.name);
       const result = last.then(() => callExport(call, platform));
-      last = result.catch(() => {});
+      last = result.catch(() => {}).then(() => names.shift());
       return result as Promise<Result>; // the caller knows what the function returns
     },
     close: async () => {
@@ -79,6 +84,7 @@ export async function callExport(call: BackgroundCall, platform: Platform): Prom
 }
 
 interface PendingCall {
+  readonly name: string;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -96,12 +102,19 @@ class WorkerBackground implements Background {
     this.#failpoint = failpoint;
   }
 
+  get running(): string | undefined {
+    const [first] = this.#pending.values(); // one after another, in this order
+    return first?.name;
+  }
+
   run<Result>(call: BackgroundCall): Promise<Result> {
     if (this.#closed) {
       const message = 'Background work was asked for after the platform was closed.';
       return Promise.reject(new MillraceError('CLOSED', message));
     }
-    const result = new Promise<unknown>((resolve, reject) => this.#send(call, { resolve, reject }));
+    const result = new Promise<unknown>((resolve, reject) =>
+      this.#send(call, { name: call.name, resolve, reject }),
+    );
     return result as Promise<Result>; // the caller knows what the function returns
   }
 
@@ -116,10 +129,10 @@ class WorkerBackground implements Background {
     await this.#worker?.terminate();
   }
 
-  #send({ url, name, argument }: BackgroundCall, call: PendingCall): void {
+  #send({ url, name, argument, transfer = [] }: BackgroundCall, call: PendingCall): void {
     this.#worker ??= this.#start();
     const request: BackgroundRequest = { id: this.#nextId++, url, name, argument };
-    this.#worker.postMessage(request); // throws for what can't be copied
+    this.#worker.postMessage(request, transfer); // throws for what can't be copied
     this.#pending.set(request.id, call);
     this.#worker.ref();
   }

@@ -26,6 +26,7 @@ export const failpoints = [
   'catalogue.begun',
   'catalogue.committed',
   'fold.begun',
+  'fold.sliced',
   'fold.committed',
   'fold.recorded',
 ] as const;

@@ -45,11 +45,15 @@ export interface BackgroundCall {
   readonly url: string;
   readonly name: string;
   readonly argument: unknown;
+  /** Buffers inside `argument` that are handed over rather than copied: the caller loses them. */
+  readonly transfer?: readonly ArrayBuffer[];
 }
 
 /** Runs calls one after another, away from the main thread. */
 export interface Background {
   run<Result>(call: BackgroundCall): Promise<Result>;
+  /** The name of the call under way. */
+  readonly running: string | undefined;
   close(): Promise<void>;
 }
 

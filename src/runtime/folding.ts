@@ -14,6 +14,7 @@ import {
   withSqliteErrors,
 } from '../platform/index.ts';
 import { StateFile } from '../state/index.ts';
+import { ByteChunks } from './byte-chunks.ts';
 import { changeOf } from './open-task.ts';
 
 export interface FoldingOptions {
@@ -42,13 +43,19 @@ export interface FoldArgument {
   readonly incarnation: number;
   readonly from: number;
   readonly through: number;
-  readonly batches: readonly Uint8Array[];
+  /** Record batches, back to back. */
+  readonly chunks: readonly Uint8Array[];
+  readonly sliceBytes: number;
+  /** Between two slices, so that commits do not wait behind much that is being synced. */
+  readonly pauseMs: number;
 }
+
+const sliceBytesMax = 256 * 1024;
+const pauseMs = 20;
 
 export class Folding {
   readonly #options: FoldingOptions;
-  #batches: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #unfolded = new ByteChunks();
   #bytesUnderWay = 0;
   #folded: number;
   #end: number;
@@ -65,7 +72,7 @@ export class Folding {
 
   /** Bytes of changelog that are not folded yet. */
   get unfoldedBytes(): number {
-    return this.#bytes + this.#bytesUnderWay;
+    return this.#unfolded.bytes + this.#bytesUnderWay;
   }
 
   get isFull(): boolean {
@@ -74,11 +81,14 @@ export class Folding {
 
   /** Takes committed batches of the changelog, which end before offset `end`. */
   add(batches: Uint8Array, end: number): void {
-    this.#batches.push(batches);
-    this.#bytes += batches.length;
+    this.#unfolded.add(batches);
     this.#end = end;
-    if (this.#bytes > this.#options.bytesEager) this.#start();
+    if (this.#isBehind) this.#start();
     else this.#schedule(this.#options.intervalMs);
+  }
+
+  get #isBehind(): boolean {
+    return this.#unfolded.bytes > this.#options.bytesEager;
   }
 
   /** Stops; what is not folded stays in the changelog. */
@@ -110,7 +120,7 @@ export class Folding {
   #start(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#running !== undefined || this.#closed || this.#batches.length === 0) return;
+    if (this.#running !== undefined || this.#closed || this.#unfolded.bytes === 0) return;
     this.#running = this.#fold().then(
       () => this.#after(this.#options.intervalMs),
       (error: unknown) => {
@@ -123,17 +133,16 @@ export class Folding {
 
   #after(delayMs: number): void {
     this.#running = undefined;
-    if (this.#batches.length > 0) this.#schedule(delayMs);
+    if (this.#unfolded.bytes > 0) this.#schedule(delayMs);
     if (!this.isFull) this.#options.onRoom();
   }
 
   async #fold(): Promise<void> {
-    const { platform, broker, claim, changelog, statePath, durable } = this.#options;
-    const batches = this.#batches;
+    const { platform, broker, claim, changelog, statePath, durable, bytesMax } = this.#options;
     const through = this.#end;
-    this.#bytesUnderWay = this.#bytes;
-    this.#batches = [];
-    this.#bytes = 0;
+    const pause = this.#isBehind ? 0 : pauseMs;
+    this.#bytesUnderWay = this.#unfolded.bytes;
+    const chunks = this.#unfolded.take();
     const argument: FoldArgument = {
       path: statePath,
       durable,
@@ -142,13 +151,16 @@ export class Folding {
       incarnation: claim.incarnation,
       from: this.#folded,
       through,
-      batches,
+      chunks,
+      sliceBytes: Math.min(sliceBytesMax, bytesMax / 64),
+      pauseMs: pause,
     };
+    const transfer = chunks.map(({ buffer }) => buffer);
     try {
-      await platform.background.run({ url: foldUrl(), name: 'foldChangelog', argument });
+      await platform.background.run({ url: foldUrl(), name: 'foldChangelog', argument, transfer });
     } catch (error) {
-      this.#batches = [...batches, ...this.#batches];
-      this.#bytes += this.#bytesUnderWay;
+      this.#unfolded.take();
+      this.#addTail(); // the log has it all
       throw error;
     } finally {
       this.#bytesUnderWay = 0;
@@ -160,22 +172,26 @@ export class Folding {
 }
 
 /** Runs in the background. */
-export function foldChangelog(argument: FoldArgument, platform: Platform): void {
-  const database = platform.openDatabase(argument.path, { durable: argument.durable });
+export async function foldChangelog(argument: FoldArgument, platform: Platform): Promise<void> {
+  const { path, durable, sliceBytes, pauseMs } = argument;
+  const database = platform.openDatabase(path, { durable });
   try {
     platform.failpoint('fold.begun');
-    withSqliteErrors(argument.path, () => {
-      new StateFile(database, argument.path, argument).fold(changesIn(argument), argument);
-    });
+    const file = withSqliteErrors(path, () => new StateFile(database, path, argument));
+    const slices = file.foldInSlices(changesIn(argument), argument, sliceBytes);
+    while (withSqliteErrors(path, () => slices.next().done !== true)) {
+      platform.failpoint('fold.sliced');
+      if (pauseMs > 0) await new Promise<void>((go) => platform.clock.after(pauseMs, go));
+    }
     platform.failpoint('fold.committed');
   } finally {
     database.close();
   }
 }
 
-function* changesIn({ batches, from }: FoldArgument): Generator<ReturnType<typeof changeOf>> {
+function* changesIn({ chunks, from }: FoldArgument): Generator<ReturnType<typeof changeOf>> {
   const cursor = new RecordCursor();
-  for (const bytes of batches) {
+  for (const bytes of chunks) {
     cursor.reset(bytes);
     while (cursor.next()) if (cursor.offset >= from) yield changeOf(cursor);
   }

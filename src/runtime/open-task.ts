@@ -43,6 +43,11 @@ export interface OpenedTask {
   readonly statePath: string | undefined;
   /** Up to which changelog offset the state file had folded. */
   readonly foldedOffset: number;
+  /**
+   * Closes the state file. It stays open while the task runs: SQLite would empty and remove its
+   * write-ahead log each time the last connection went, in the middle of the commits.
+   */
+  close(): void;
 }
 
 /** The one task of a job; a job over several tasks will have more. */
@@ -75,8 +80,9 @@ async function openClaimed(options: OpenTaskOptions, claim: Claim): Promise<Open
   const recovered = recoverState(options, claim, changelog, statePath);
   try {
     return await openRecovered(options, claim, changelog, statePath, recovered);
-  } finally {
+  } catch (error) {
     recovered.close();
+    throw error;
   }
 }
 
@@ -85,7 +91,7 @@ async function openRecovered(
   claim: Claim,
   changelog: string,
   statePath: string | undefined,
-  { state, foldedOffset }: RecoveredState,
+  { state, foldedOffset, close }: RecoveredState,
 ): Promise<OpenedTask> {
   const { graph, broker, platform } = options;
   const context: OperatorContext = {
@@ -125,7 +131,7 @@ async function openRecovered(
     await broker.commit(task.firstCommit());
     task.committed();
   }
-  return { task, claim, changelog, statePath, foldedOffset };
+  return { task, claim, changelog, statePath, foldedOffset, close };
 }
 
 /** Input topics must exist; what the job writes is made. */
@@ -174,7 +180,6 @@ function prepareStatePath(
 interface RecoveredState {
   readonly state: TaskState;
   readonly foldedOffset: number;
-  /** Once every store is declared: the state file is read until then. */
   close(): void;
 }
 

@@ -33,7 +33,7 @@ export interface RunOptions {
   readonly durability?: 'disk' | 'process';
   /** Fence off another live process that runs the job. Default false. */
   readonly takeOver?: boolean;
-  /** How often committed state is folded into the state file, in ms. Default 3,000. */
+  /** How often committed state is folded into the state file, in ms. Default 10,000. */
   readonly foldIntervalMs?: number;
   /** Changelog that may wait to be folded before reading stops, in bytes. Default 256 MiB. */
   readonly unfoldedBytesMax?: number;
@@ -90,7 +90,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
     durable: durability === 'disk',
     takeOver: options.takeOver ?? false,
     budget: { ...epochDefaults, ...options.epoch },
-    foldIntervalMs: options.foldIntervalMs ?? 3000,
+    foldIntervalMs: options.foldIntervalMs ?? 10_000,
     unfoldedBytesMax: options.unfoldedBytesMax ?? 256 * 1024 * 1024,
     onEnd: opened.close,
   });

@@ -147,6 +147,7 @@ export class TaskLoop {
     this.#subscription.close();
     this.#timer?.cancel();
     await this.#folding?.close();
+    this.#opened.close();
     try {
       await this.#options.broker.release(this.#opened.claim);
     } catch (error) {

@@ -22,6 +22,9 @@ import type { StateKey } from './stores.ts';
 
 const formatVersion = 1;
 
+/** SQLite moves the write-ahead log into the tables after this many pages, in portions of 1 MiB. */
+const checkpointPages = 256;
+
 /** What a state file belongs to. */
 export interface StateFileIdentity {
   readonly directoryId: string;
@@ -46,12 +49,18 @@ export class StateFile {
     this.#database = database;
     this.#path = path;
     createTables(database);
+    database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
     this.#checkIdentity(identity);
   }
 
   /** The changelog offset up to which everything is folded. */
   get foldedOffset(): number {
     return Number(this.#meta('folded_offset') ?? 0);
+  }
+
+  /** No entry is newer than this changelog offset; beyond `foldedOffset` while a fold is under way. */
+  get foldingThrough(): number {
+    return Number(this.#meta('folding_through') ?? 0);
   }
 
   /**
@@ -85,42 +94,54 @@ export class StateFile {
   }
 
   /**
-   * Folds committed changes in one durable transaction. Changes that are folded already are skipped
-   * by the caller's range; a range that does not begin where the last one ended is refused
-   * (`FILE_MISMATCH`), and so is a zombie (`FENCED`).
+   * Folds committed changes in slices of about `sliceBytes`, each a durable transaction; the caller
+   * may pause between two. The last one moves the folded offset. Until then some entries are newer
+   * than that offset says, which recovery mends: it applies the changelog from there again, and the
+   * last value of each entry is the same.
+   *
+   * A range that does not begin where the last one ended is refused (`FILE_MISMATCH`), and so is a
+   * zombie (`FENCED`).
    */
-  fold(changes: Iterable<Change>, range: FoldRange): void {
-    this.#database.transaction(() => {
-      this.#requireNotFenced(range.incarnation);
-      if (range.from !== this.foldedOffset) {
-        throw new MillraceError(
-          'FILE_MISMATCH',
-          `${this.#path} is folded to changelog offset ${this.foldedOffset}, but the fold ` +
-            `begins at ${range.from}: the file was replaced.`,
-        );
-      }
-      this.#write(changes);
-      this.#setMeta('folded_offset', range.through);
-    })();
+  *foldInSlices(
+    changes: Iterable<Change>,
+    range: FoldRange,
+    sliceBytes: number,
+  ): Generator<void, void, void> {
+    const latest = latestOf(changes);
+    for (let first = 0; ; yield) {
+      const next = endOfSlice(latest, first, sliceBytes);
+      this.#database.transaction(() => {
+        this.#requireNext(range);
+        this.#write(latest.slice(first, next));
+        this.#setMeta('folding_through', Math.max(range.through, this.foldingThrough));
+        if (next >= latest.length) this.#setMeta('folded_offset', range.through);
+      })();
+      if (next >= latest.length) return;
+      first = next;
+    }
   }
 
   close(): void {
     this.#database.close();
   }
 
-  /** The last value of each entry, in the order of the tables. */
-  #write(changes: Iterable<Change>): void {
+  #requireNext(range: FoldRange): void {
+    this.#requireNotFenced(range.incarnation);
+    if (range.from === this.foldedOffset) return;
+    throw new MillraceError(
+      'FILE_MISMATCH',
+      `${this.#path} is folded to changelog offset ${this.foldedOffset}, but the fold ` +
+        `begins at ${range.from}: the file was replaced.`,
+    );
+  }
+
+  #write(changes: readonly Change[]): void {
     const stores = this.stores();
-    const last = new Map<string, Change>();
+    const write = this.#writers();
     for (const change of changes) {
       const parsed = parseChangeKey(change.key);
       if (parsed.kind === 'declared') this.#declare(stores, parsed.store, change.value);
-      else last.set(Buffer.from(change.key).toString('latin1'), change);
-    }
-    const write = this.#writers();
-    for (const key of [...last.keys()].sort()) {
-      const change = last.get(key);
-      if (change !== undefined) write(change, stores);
+      else write(change, stores);
     }
   }
 
@@ -216,6 +237,23 @@ export class StateFile {
   #setMeta(key: string, value: string | number): void {
     this.#database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)').run(key, String(value));
   }
+}
+
+/** The last change of each entry; declarations first, then in the order of the tables. */
+function latestOf(changes: Iterable<Change>): Change[] {
+  const latest = new Map<string, Change>();
+  for (const change of changes) latest.set(Buffer.from(change.key).toString('latin1'), change);
+  return [...latest.keys()].sort().map((key) => latest.get(key) as Change); // a key of the map
+}
+
+function endOfSlice(changes: readonly Change[], first: number, sliceBytes: number): number {
+  let bytes = 0;
+  let end = first;
+  while (end < changes.length && bytes < sliceBytes) {
+    const change = changes[end++];
+    bytes += (change?.key.length ?? 0) + (change?.value?.length ?? 0);
+  }
+  return end;
 }
 
 interface StoreRow {

@@ -72,7 +72,7 @@ export class TaskState implements StoreRegistry {
   constructor(options: TaskStateOptions) {
     const { file, changelog } = options;
     const from = file?.foldedOffset ?? 0;
-    checkOffsets(options, from);
+    checkOffsets(options, from, file?.foldingThrough ?? 0);
     this.#file = file;
     this.#records = file?.stores() ?? new Map();
     for (const change of changelog.read(from)) this.#remember(change);
@@ -214,12 +214,17 @@ function recordOf<Value>(
   };
 }
 
-function checkOffsets({ filePath, changelog }: TaskStateOptions, folded: number): void {
-  if (folded > changelog.end) {
+function checkOffsets(
+  { filePath, changelog }: TaskStateOptions,
+  folded: number,
+  foldingThrough: number,
+): void {
+  const newest = Math.max(folded, foldingThrough);
+  if (newest > changelog.end) {
     throw new MillraceError(
       'FILE_MISMATCH',
       `${filePath} is newer than the log: it holds the changelog ${changelog.name} up to ` +
-        `offset ${folded}, but that ends ` +
+        `offset ${newest}, but that ends ` +
         `at ${changelog.end}. The log is from an older copy. Restore the whole directory from ` +
         `one backup.`,
     );

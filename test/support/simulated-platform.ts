@@ -181,6 +181,7 @@ export class SimulatedProcess {
         isAlive: (pid) => this.#machine.isAlive(pid),
       },
       background: {
+        running: undefined,
         run: <Result>(call: BackgroundCall) => this.#runInBackground<Result>(call),
         close: () => Promise.resolve(),
       },
@@ -229,7 +230,8 @@ export class SimulatedProcess {
 
   /** All at once, at the end of the turn. A killed process never hears of it. */
   async #runInBackground<Result>(call: BackgroundCall): Promise<Result> {
-    const copied = { ...call, argument: structuredClone(call.argument) };
+    const transfer = [...(call.transfer ?? [])];
+    const copied = { ...call, argument: structuredClone(call.argument, { transfer }) };
     await new Promise<void>((resolve) => this.#soon(resolve));
     try {
       return structuredClone(await this.#machine.time.hold(this.#background.run<Result>(copied)));
