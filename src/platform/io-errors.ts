@@ -21,6 +21,17 @@ export function fileFailure(action: string, path: string, cause: unknown): Millr
   return new MillraceError('IO', `Can't ${action} ${path} (${code}). ${remedy}`, { cause });
 }
 
+/**
+ * `IO`, whatever the reason, and never retryable: after a failed sync pages may be clean and lost,
+ * so the next one would succeed and mean nothing.
+ */
+export function syncFailure(path: string, cause: unknown): MillraceError {
+  const message = `Can't sync ${path} (${codeOf(cause)}), so it is unknown what of it is on disk.`;
+  return new MillraceError('IO', `${message} Look at the disk, then open the directory again.`, {
+    cause,
+  });
+}
+
 /** A retry helps once there is space: nothing was committed. */
 export function diskFull(action: string, path: string, cause: unknown): MillraceError {
   const message = `Can't ${action} ${path}: the disk is full. Free some space, and go on.`;

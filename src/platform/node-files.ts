@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import { fileSystemKind } from './file-system-kind.ts';
 import type { File, FileSystem, OpenMode } from './files.ts';
-import { fileFailure } from './io-errors.ts';
+import { fileFailure, syncFailure } from './io-errors.ts';
 
 const flags = { read: 'r', write: 'r+', create: 'wx+' } as const satisfies Record<OpenMode, string>;
 
@@ -61,7 +61,7 @@ class NodeFile implements File {
     try {
       fs.fdatasyncSync(this.#descriptor);
     } catch (error) {
-      throw fileFailure('sync', this.#path, error);
+      throw syncFailure(this.#path, error);
     }
   }
 
@@ -91,14 +91,14 @@ function list(path: string): string[] {
 /** Windows can't open directories, and makes names durable by itself. */
 function syncDirectory(path: string): void {
   if (process.platform === 'win32') return;
-  attempt('sync the directory', path, () => {
-    const descriptor = fs.openSync(path, 'r');
-    try {
-      fs.fsyncSync(descriptor);
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  });
+  const descriptor = attempt('open the directory', path, () => fs.openSync(path, 'r'));
+  try {
+    fs.fsyncSync(descriptor);
+  } catch (error) {
+    throw syncFailure(path, error);
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }
 
 /** Where watching fails it falls silent: whoever watches also polls. */
