@@ -12,7 +12,7 @@
  *   byte 12  4   first four bytes of the directory's id
  *   byte 16  4   CRC-32C of bytes 0 to 16
  */
-import type { File, FileSystem } from '../platform/index.ts';
+import { type File, type FileSystem, isMillraceError } from '../platform/index.ts';
 import { crc32c } from './crc32c.ts';
 
 const markBytes = 20;
@@ -27,12 +27,17 @@ export class Mark {
     this.#bytes.write(directoryId.slice(0, 8), 12, 'hex');
   }
 
+  /** A mark that can't be written stays behind, which it may. */
   write(sequence: number, journal: number): void {
     this.#bytes.writeUInt32BE(Math.floor(sequence / 2 ** 32), 0);
     this.#bytes.writeUInt32BE(sequence % 2 ** 32, 4);
     this.#bytes.writeUInt32BE(journal, 8);
     this.#bytes.writeUInt32BE(crc32c(this.#bytes, 0, 16), 16);
-    this.#file.write(this.#bytes, 0);
+    try {
+      this.#file.write(this.#bytes, 0);
+    } catch (error) {
+      if (!isMillraceError(error)) throw error; // the entry is durable: the next mark says so too
+    }
   }
 
   /** Sequence of the last entry that is known to be durable; 0 where the mark says nothing. */
