@@ -3,7 +3,7 @@
  * `processes/<instance>` fresh while it has the directory open. A holder is live while its file is
  * fresh and, on this host, its process exists; so after a crash the next one need not wait.
  */
-import type { Cancellable, Platform } from '../platform/index.ts';
+import { type Cancellable, isMillraceError, type Platform } from '../platform/index.ts';
 import type { Holder } from './operation.ts';
 
 const beatMs = 1000;
@@ -23,7 +23,8 @@ export class Heartbeat {
     this.holder = { instance: Buffer.from(platform.randomBytes(8)).toString('hex'), pid, host };
     platform.files.makeDirectory(`${directory}/processes`);
     platform.files.open(this.#pathOf(this.holder), 'create').close();
-    this.#timer = this.#beat();
+    this.#write();
+    this.#timer = this.#beatLater();
   }
 
   isLive(holder: Holder): boolean {
@@ -40,12 +41,24 @@ export class Heartbeat {
     this.#platform.files.remove(this.#pathOf(this.holder));
   }
 
-  #beat(): Cancellable {
+  #beatLater(): Cancellable {
+    return this.#platform.clock.after(beatMs, () => {
+      this.#timer = this.#beatLater();
+      try {
+        this.#write();
+      } catch (error) {
+        if (!isMillraceError(error)) throw error; // stale: at worst another one takes the tasks
+      }
+    });
+  }
+
+  #write(): void {
     const file = this.#platform.files.open(this.#pathOf(this.holder), 'write');
-    file.write(Buffer.from(`${JSON.stringify(this.holder)}\n`), 0);
-    file.close();
-    this.#timer = this.#platform.clock.after(beatMs, () => this.#beat());
-    return this.#timer;
+    try {
+      file.write(Buffer.from(`${JSON.stringify(this.holder)}\n`), 0);
+    } finally {
+      file.close();
+    }
   }
 
   #pathOf(holder: Holder): string {
