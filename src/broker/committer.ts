@@ -11,7 +11,7 @@
  * left out and told; the others go on. One entry per fdatasync: recovery depends on it
  * (docs/architecture.md, "The end of the journal").
  */
-import { type Clock, isMillraceError, MillraceError } from '../platform/index.ts';
+import { type Clock, isMillraceError, MillraceError, messageOf } from '../platform/index.ts';
 import type { Appended } from './broker.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { EntryStore, PlannedOperation } from './entry-store.ts';
@@ -144,7 +144,8 @@ export class Committer {
     try {
       mayWrite = this.#store.begin();
     } catch (error) {
-      this.#failAll(error);
+      if (isMillraceError(error) && error.retryable) this.#refuseWaiting(error);
+      else this.fail(error);
       return;
     }
     if (mayWrite) this.#commitOne(began);
@@ -159,7 +160,7 @@ export class Committer {
       if (group.operations.length > 0) this.#store.write(group.operations);
     } catch (error) {
       for (const { waiting } of group.planned) waiting.reject(error);
-      if (!isMillraceError(error) || !error.retryable) this.#failAll(error);
+      if (!isMillraceError(error) || !error.retryable) this.fail(error);
       return;
     } finally {
       this.#store.end();
@@ -232,11 +233,16 @@ export class Committer {
     this.#clock.after(lockPollMs, () => this.#flush());
   }
 
-  #failAll(error: unknown): void {
+  /** Refuses everything from now on: what this process knows of the disk may not be true. */
+  fail(error: unknown): void {
     this.#failure = asFailure(error);
+    this.#refuseWaiting(this.#failure);
+  }
+
+  #refuseWaiting(error: MillraceError): void {
     const queue = this.#queue;
     this.#queue = [];
-    for (const waiting of queue) waiting.reject(this.#failure);
+    for (const waiting of queue) waiting.reject(error);
   }
 }
 
@@ -251,8 +257,8 @@ function asFailure(error: unknown): MillraceError {
   if (isMillraceError(error) && error.code !== 'OUTCOME_UNKNOWN') return error;
   return new MillraceError(
     'IO',
-    'The journal failed and must not be believed by this process any more: close the broker ' +
-      'and open it again.',
+    `Nothing is committed any more since this failure: ${messageOf(error)} Close the broker and ` +
+      'open it again.',
     { cause: error },
   );
 }

@@ -42,6 +42,7 @@ export function createDirectory(
   const { files } = platform;
   if (directoryExists(platform, directory)) return;
   if (files.exists(`${directory}/catalogue.db`)) throw lostIdentity(directory);
+  syncParents(platform, directory);
   const id = Buffer.from(platform.randomBytes(16)).toString('hex');
   for (const name of ['journal', 'topics', 'state', 'processes'])
     files.makeDirectory(`${directory}/${name}`);
@@ -54,8 +55,12 @@ export function createDirectory(
   platform.failpoint('directory.created');
 }
 
-/** Fails with `DIRECTORY` for a newer format, `DAMAGED` for a file that is not an identity. */
+/**
+ * Fails with `DIRECTORY` for a newer format, `DAMAGED` for a file that is not an identity. Whoever
+ * wrote it may have died before its name was durable, so that is made sure of.
+ */
 export function readIdentity(platform: Platform, directory: string): DirectoryIdentity {
+  platform.files.syncDirectory(directory);
   const path = identityPath(directory);
   const size = platform.files.sizeOf(path) ?? 0;
   const bytes = Buffer.alloc(size);
@@ -101,6 +106,20 @@ function makeDirectoryDurably({ files }: Platform, directory: string): void {
   for (let path = resolve(directory); !files.exists(path); path = dirname(path)) missing.push(path);
   files.makeDirectory(directory);
   for (const path of missing) files.syncDirectory(dirname(path));
+}
+
+/**
+ * Parents that are there already may be of a process that died before their names were durable;
+ * those that this user may not read are not.
+ */
+function syncParents({ files }: Platform, directory: string): void {
+  for (let path = resolve(directory); path !== dirname(path); path = dirname(path)) {
+    try {
+      files.syncDirectory(dirname(path));
+    } catch (error) {
+      if (!isMillraceError(error)) throw error;
+    }
+  }
 }
 
 function identityPath(directory: string): string {

@@ -9,7 +9,12 @@
  * steps repeats or skips work, and loses nothing: segments without an entry are replaced, a sorted
  * file that is still there is removed later.
  */
-import type { Background, Platform, ProcessLock } from '../platform/index.ts';
+import {
+  type Background,
+  isMillraceError,
+  type Platform,
+  type ProcessLock,
+} from '../platform/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import { forgetSaved, snapshotCatalogue } from './catalogue-store.ts';
 import type { Committer } from './committer.ts';
@@ -28,7 +33,10 @@ export interface HousekeeperOptions {
   readonly lock: ProcessLock;
   readonly store: EmbeddedStore;
   readonly committer: Committer;
-  /** Told of a failure: the files stay as they are, and the next run tries again. */
+  /**
+   * Told of a failure: the files stay as they are, and the next run tries again, unless a sync has
+   * failed: then the committer fails too.
+   */
   onError(error: unknown): void;
 }
 
@@ -92,6 +100,9 @@ export class Housekeeper {
     } catch (error) {
       this.#failedAt = this.#options.platform.clock.monotonicMs() + 1000; // not at once again
       this.#options.onError(error);
+      if (!isMillraceError(error, 'OUTCOME_UNKNOWN')) return;
+      this.#settling = true; // a sync failed: nothing may be tried again
+      this.#options.committer.fail(error);
     }
   }
 

@@ -16,6 +16,16 @@ export function behindMark(
   );
 }
 
+/** The catalogue knows of an entry that is not there: it is written after its entries are durable. */
+export function behindCatalogue(path: string, sequence: number, position: number): MillraceError {
+  return new MillraceError(
+    'FILE_MISMATCH',
+    `${path} is older than catalogue.db, or damaged: entry ${sequence}, which catalogue.db has ` +
+      `seen, does not end at byte ${position}. Put the right file back, or restore the whole ` +
+      'directory from one backup.',
+  );
+}
+
 /** An invalid entry with a valid one behind it: it was acknowledged. */
 export function damagedEntry(
   path: string,

@@ -88,6 +88,36 @@ export async function prepareJournalFile(
 }
 
 /**
+ * Gives a prepared file its name. Where the name does not become durable it is taken back, so that
+ * nobody relies on it.
+ */
+export function nameJournalFile(
+  files: FileSystem,
+  directory: string,
+  preparedPath: string,
+  number: number,
+): void {
+  const path = journalPath(directory, number);
+  files.rename(preparedPath, path);
+  try {
+    files.syncDirectory(`${directory}/journal`);
+  } catch (error) {
+    files.remove(path);
+    throw error;
+  }
+}
+
+/** The number that the header of a prepared file gives it. */
+export function preparedNumber(files: FileSystem, path: string): number {
+  const file = files.open(path, 'read');
+  try {
+    return readHeader(file, path).number;
+  } finally {
+    file.close();
+  }
+}
+
+/**
  * Fails with `FILE_MISMATCH` where the file is missing or belongs elsewhere, `DAMAGED` where its
  * header is.
  */

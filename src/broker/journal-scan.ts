@@ -1,6 +1,7 @@
 /** Looks at what lies behind the end of a journal file's entries, in steps of a mebibyte. */
 import type { File } from '../platform/index.ts';
 import { entryHeaderBytes, entryLengthAt, readEntryHeader } from './entry-codec.ts';
+import { type JournalFile, journalHeaderBytes } from './journal-file.ts';
 
 const stepBytes = 1024 * 1024;
 
@@ -50,6 +51,47 @@ function isValidEntry(
   file.read(bytes, 0, length, start);
   const header = readEntryHeader(bytes, 0, fileId);
   return header !== undefined && header.sequence > sequence;
+}
+
+/**
+ * The entries at the beginning of `bytes` that follow one another behind the entry with this
+ * sequence and checksum: where they end, and the sequence of the last.
+ */
+export function validEntries(
+  bytes: Uint8Array,
+  fileId: Uint8Array,
+  sequence: number,
+  checksum: number,
+): { readonly end: number; readonly last: number } {
+  let [end, last, previous] = [0, sequence, checksum];
+  for (;;) {
+    const header = readEntryHeader(bytes, end, fileId);
+    if (header?.sequence !== last + 1 || header.previousChecksum !== previous) return { end, last };
+    end += header.length;
+    last = header.sequence;
+    previous = header.checksum;
+  }
+}
+
+/** The checksum stands this far behind the start of an entry. */
+const checksumOffset = 4;
+
+/** Whether a valid entry with this checksum ends at `end`, or the file's entries begin there. */
+export function endsEntry({ file, fileId }: JournalFile, end: number, checksum: number): boolean {
+  if (end === journalHeaderBytes) return true;
+  const wanted = Buffer.alloc(4);
+  wanted.writeUInt32BE(checksum);
+  for (let length = 64 * 1024; ; length *= 16) {
+    const from = Math.max(journalHeaderBytes, end - length);
+    const bytes = Buffer.alloc(end - from);
+    if (file.read(bytes, 0, bytes.length, from) < bytes.length) return false;
+    for (let at = bytes.indexOf(wanted); at >= 0; at = bytes.indexOf(wanted, at + 1)) {
+      const start = at - checksumOffset;
+      if (start < 0 || entryLengthAt(bytes, start) !== bytes.length - start) continue;
+      if (readEntryHeader(bytes, start, fileId)?.checksum === checksum) return true;
+    }
+    if (from === journalHeaderBytes) return false;
+  }
 }
 
 /** The position behind the last byte that is not zero in `[from, size)`; `from` where all are. */

@@ -31,16 +31,17 @@ import {
   type PlacedOperation,
   readEntryHeader,
 } from './entry-codec.ts';
-import { behindMark, damagedEntry, wrongNextFile } from './journal-errors.ts';
+import { behindCatalogue, behindMark, damagedEntry, wrongNextFile } from './journal-errors.ts';
 import {
   type JournalFile,
   journalHeaderBytes,
   journalPath,
+  nameJournalFile,
   openJournalFile,
-  readHeader,
+  preparedNumber,
   writeJournalFile,
 } from './journal-file.ts';
-import { findValidEntry, lastNonZero } from './journal-scan.ts';
+import { endsEntry, findValidEntry, lastNonZero, validEntries } from './journal-scan.ts';
 import { JournalWindow } from './journal-window.ts';
 import type { Mark } from './mark.ts';
 import type { Entry, Operation } from './operation.ts';
@@ -94,6 +95,9 @@ export class Journal {
     this.#tail = tail;
     this.#durable = tail.sequence;
     this.#file = this.#open(tail.journal);
+    if (endsEntry(this.#file, tail.position, tail.checksum)) return;
+    this.#file.file.close();
+    throw behindCatalogue(this.#file.path, tail.sequence, tail.position);
   }
 
   get tail(): JournalTail {
@@ -213,7 +217,10 @@ export class Journal {
   #roll(): Entry {
     const { platform, directory, directoryId, fileBytes } = this.#options;
     const number = this.#tail.journal + 1;
-    if (!this.hasNext()) {
+    if (this.hasNext()) {
+      // Whoever named it may have died before the name was durable.
+      platform.files.syncDirectory(`${directory}/journal`);
+    } else {
       const path = `${directory}/journal/${number}.new`;
       platform.files.remove(path);
       const fileId = platform.randomBytes(8);
@@ -231,23 +238,13 @@ export class Journal {
   adoptNext(preparedPath: string): void {
     const { platform, directory } = this.#options;
     const { files } = platform;
-    const path = journalPath(directory, this.#tail.journal + 1);
-    if (files.exists(path) || this.#headerNumber(preparedPath) !== this.#tail.journal + 1) {
+    const number = this.#tail.journal + 1;
+    if (this.hasNext() || preparedNumber(files, preparedPath) !== number) {
       files.remove(preparedPath);
       return;
     }
-    files.rename(preparedPath, path);
-    files.syncDirectory(`${directory}/journal`);
+    nameJournalFile(files, directory, preparedPath, number);
     platform.failpoint('roll.prepared');
-  }
-
-  #headerNumber(path: string): number {
-    const file = this.#options.platform.files.open(path, 'read');
-    try {
-      return readHeader(file, path).number;
-    } finally {
-      file.close();
-    }
   }
 
   #moveTo(next: JournalFile): void {
@@ -360,11 +357,20 @@ export class Journal {
     );
   }
 
+  /**
+   * Makes the entries that were found durable, as many as the window shows. They are written again
+   * first: after a sync that failed for another process they may be lost while their pages count as
+   * clean, and a sync alone would write nothing.
+   */
   #syncFound(): void {
+    const { file, fileId } = this.#file;
+    const { position, sequence, checksum } = this.#tail;
+    const bytes = this.#window.read(this.#file, position);
+    const { end, last } = validEntries(bytes, fileId, sequence, checksum);
+    if (this.#options.durable) file.write(bytes.subarray(0, end), position);
     this.#sync();
     this.#window.clear();
-    const header = this.#nextHeader();
-    if (header !== undefined) this.#durable = Math.max(this.#durable, header.sequence);
+    this.#durable = Math.max(this.#durable, last);
   }
 
   #sync(): void {
@@ -377,8 +383,8 @@ export class Journal {
     } catch (cause) {
       this.#failure = new MillraceError(
         'OUTCOME_UNKNOWN',
-        `Syncing ${this.#file.path} failed, so it is unknown what of it is on disk. Close the ` +
-          `broker and open it again.`,
+        `Syncing ${this.#file.path} failed, so it is unknown what of it is on disk. Look at the ` +
+          'disk, then close the broker and open it again.',
         { cause },
       );
       throw this.#failure;

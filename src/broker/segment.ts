@@ -16,7 +16,13 @@
  * that writes large appends, under the journal's lock. What bytes count is said by the catalogue
  * alone. A damaged batch shows by its own checksum; the message then names the file and the byte.
  */
-import type { File, FileSystem, Platform } from '../platform/index.ts';
+import {
+  type File,
+  type FileSystem,
+  isMillraceError,
+  MillraceError,
+  type Platform,
+} from '../platform/index.ts';
 import { type FileRef, kindOf, numberOf } from './file-ref.ts';
 
 /** What names the directory of a partition. */
@@ -43,7 +49,8 @@ export function segmentPath(directory: string, place: PartitionPlace, file: File
 
 /**
  * Makes a segment and the directories above it, replacing leftovers of the same name (which only a
- * crash leaves). Its name is durable afterwards.
+ * crash leaves). Its name is durable afterwards; `OUTCOME_UNKNOWN` where that failed: the broker
+ * must be opened again.
  */
 export function createSegment(
   files: FileSystem,
@@ -52,17 +59,30 @@ export function createSegment(
   file: FileRef,
 ): File {
   const parent = partitionDirectory(directory, place);
-  const isNew = !files.exists(parent);
   files.makeDirectory(parent);
   const path = segmentPath(directory, place, file);
   files.remove(path);
   const segment = files.open(path, 'create');
-  files.syncDirectory(parent);
-  if (isNew) {
+  try {
+    files.syncDirectory(parent);
+    // Directories that are there already may be of a process that died before they were durable.
     files.syncDirectory(topicDirectory(directory, place));
     files.syncDirectory(`${directory}/topics`);
+  } catch (error) {
+    segment.close();
+    throw isMillraceError(error) ? namesUnknown(path, error) : error;
   }
   return segment;
+}
+
+/** A later sync of the directories would succeed and mean nothing, so there must be none. */
+function namesUnknown(path: string, cause: MillraceError): MillraceError {
+  return new MillraceError(
+    'OUTCOME_UNKNOWN',
+    `It is unknown whether the name of ${path} is on disk: ${cause.message} Close the broker ` +
+      'and open it again.',
+    { cause },
+  );
 }
 
 /** Runs in the background. */
