@@ -94,7 +94,14 @@ async function measureProcesses(directory: string): Promise<void> {
       });
       return new Promise<Result>((resolve, reject) => {
         child.on('error', reject);
-        child.on('message', (result) => resolve(result as Result));
+        let result: Result | undefined;
+        child.on('message', (message) => {
+          result = message as Result;
+        });
+        child.on('exit', (code) => {
+          if (result !== undefined && code === 0) resolve(result);
+          else reject(new Error(`a writer ended with code ${code}`));
+        });
       });
     }),
   );

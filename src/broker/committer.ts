@@ -11,7 +11,13 @@
  * left out and told; the others go on. One entry per fdatasync: recovery depends on it
  * (docs/architecture.md, "The end of the journal").
  */
-import { type Clock, isMillraceError, MillraceError, messageOf } from '../platform/index.ts';
+import {
+  type Cancellable,
+  type Clock,
+  isMillraceError,
+  MillraceError,
+  messageOf,
+} from '../platform/index.ts';
 import type { Appended } from './broker.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { EntryStore, PlannedOperation } from './entry-store.ts';
@@ -73,6 +79,8 @@ export class Committer {
   /** Since when the lock has been asked for in vain. */
   #refusedSince: number | undefined;
   #worstStall = noStall;
+  /** Runs while the lock is waited for. */
+  #poll: Cancellable | undefined;
 
   constructor(store: EntryStore, clock: Clock, options: CommitterOptions, onApplied: () => void) {
     this.#store = store;
@@ -136,8 +144,16 @@ export class Committer {
     this.#clock.soon(() => this.#clock.soon(() => this.#flush()));
   }
 
+  /** Another process has just committed: it may have given up the lock. */
+  lockMayBeFree(): void {
+    if (this.#poll === undefined) return;
+    this.#poll.cancel();
+    this.#flush();
+  }
+
   #flush(): void {
     this.#scheduled = false;
+    this.#poll = undefined;
     if (this.#queue.length === 0) return;
     const began = this.#clock.monotonicMs();
     let mayWrite: boolean;
@@ -230,7 +246,7 @@ export class Committer {
       this.#queue.shift()?.reject(lockTimeoutError(waitedMs));
     }
     this.#scheduled = true;
-    this.#clock.after(lockPollMs, () => this.#flush());
+    this.#poll = this.#clock.after(lockPollMs, () => this.#flush());
   }
 
   /** Refuses everything from now on: what this process knows of the disk may not be true. */

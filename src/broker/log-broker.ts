@@ -234,6 +234,7 @@ export class LogBroker implements Broker {
   #follow(): void {
     try {
       if (this.#store.follow()) this.#notify();
+      this.committer.lockMayBeFree();
     } catch (error) {
       this.#followFailure = error;
       this.#notify();
