@@ -14,14 +14,12 @@
  * kill the process in `onFailpoint` or in `files.beforeOperation`.
  */
 import type Database from 'better-sqlite3';
-import {
-  type Background,
-  type BackgroundCall,
-  type Clock,
-  type Failpoint,
-  inlineBackground,
-  type Platform,
-  type ProcessLock,
+import type {
+  BackgroundCall,
+  Clock,
+  Failpoint,
+  Platform,
+  ProcessLock,
 } from '../../src/platform/index.ts';
 import { type Choose, seededChoices } from './choices.ts';
 import { LosingFileSystem } from './losing-files.ts';
@@ -125,18 +123,18 @@ export class SimulatedProcess {
   readonly platform: Platform;
   readonly #machine: SimulatedMachine;
   readonly #files: LosingProcess;
-  readonly #background: Background;
   readonly #connections: Database.Database[] = [];
   readonly #locks: SimulatedLock[] = [];
   #state: 'running' | 'stopped' | 'killed' = 'running';
   #held: (() => void)[] = [];
+  /** The background call under way. */
+  #background: Promise<unknown> = Promise.resolve();
 
   constructor(machine: SimulatedMachine, pid: number) {
     this.pid = pid;
     this.#machine = machine;
     this.#files = machine.files.process((run) => this.#soon(run));
     this.platform = this.#makePlatform();
-    this.#background = inlineBackground(this.platform);
   }
 
   get isAlive(): boolean {
@@ -228,17 +226,30 @@ export class SimulatedProcess {
     }
   }
 
-  /** All at once, at the end of the turn. A killed process never hears of it. */
+  /**
+   * One call after another, in simulated time: a call that pauses lets others run. A killed process
+   * never hears of it.
+   */
   async #runInBackground<Result>(call: BackgroundCall): Promise<Result> {
     const transfer = [...(call.transfer ?? [])];
-    const copied = { ...call, argument: structuredClone(call.argument, { transfer }) };
+    const argument: unknown = structuredClone(call.argument, { transfer });
     await new Promise<void>((resolve) => this.#soon(resolve));
+    const result = this.#background.then(() => this.#callExport({ ...call, argument }));
+    this.#background = result.catch(() => {});
     try {
-      return structuredClone(await this.#machine.time.hold(this.#background.run<Result>(copied)));
+      return structuredClone(await result) as Result; // the caller knows what the function returns
     } catch (error) {
       if (this.isAlive) throw error;
       return new Promise(() => {});
     }
+  }
+
+  async #callExport({ url, name, argument }: BackgroundCall): Promise<unknown> {
+    const { time } = this.#machine;
+    const module: Readonly<Record<string, unknown>> = await time.hold(import(url));
+    const run = module[name];
+    if (typeof run !== 'function') throw new TypeError(`${url} exports no function ${name}`);
+    return run(argument, this.platform);
   }
 
   #openDatabase(path: string, durable: boolean): Database.Database {
