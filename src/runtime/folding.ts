@@ -122,18 +122,22 @@ export class Folding {
     this.#timer = undefined;
     if (this.#running !== undefined || this.#closed || this.#unfolded.bytes === 0) return;
     this.#running = this.#fold().then(
-      () => this.#after(this.#options.intervalMs),
+      () => {
+        this.#running = undefined;
+        if (this.#isBehind) this.#start();
+        this.#goOn();
+      },
       (error: unknown) => {
+        this.#running = undefined;
         this.#options.onError(error);
         if (isMillraceError(error, 'FENCED')) this.#closed = true;
-        this.#after(this.#options.intervalMs);
+        this.#goOn();
       },
     );
   }
 
-  #after(delayMs: number): void {
-    this.#running = undefined;
-    if (this.#unfolded.bytes > 0) this.#schedule(delayMs);
+  #goOn(): void {
+    if (this.#unfolded.bytes > 0) this.#schedule(this.#options.intervalMs);
     if (!this.isFull) this.#options.onRoom();
   }
 
