@@ -6,12 +6,10 @@ import { type Broker, RecordCursor, type TopicPartition } from '../broker/index.
 import { isMillraceError, MillraceError, messageOf } from '../platform/index.ts';
 import type { ChainSource } from './chain.ts';
 import type { Key } from './operator.ts';
+import { timeMax } from './time/time-max.ts';
 
 /** Bytes taken from the log at once. */
 const readBytes = 256 * 1024;
-
-/** Event times lie within what a Date can say. */
-const timeMax = 8.64e15;
 
 export class PartitionInput implements TopicPartition {
   readonly topic: string;
@@ -135,7 +133,7 @@ export class PartitionInput implements TopicPartition {
         { cause },
       );
     }
-    if (typeof time === 'number' && Math.abs(time) <= timeMax) return Math.floor(time);
+    if (typeof time === 'number' && Math.abs(time) <= timeMax) return Math.floor(time) + 0; // no -0
     throw new MillraceError(
       'USER_FUNCTION',
       `The eventTime function of from(${this.topic}) returned ${String(time)} ` +

@@ -22,7 +22,7 @@ import {
 } from '../platform/index.ts';
 import type { KeyedStore, TaskState } from '../state/index.ts';
 import type { Chain } from './chain.ts';
-import type { OperatorContext } from './operator.ts';
+import type { OperatorContext, TimedOperator } from './operator.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
 
@@ -72,6 +72,8 @@ export class Task {
   #turnEnds = 0;
   #recordsInEpoch = 0;
   #recordsRead = 0;
+  /** Windows and timers, ever. */
+  #fired = 0;
   /** Positions as of the last commit. */
   readonly #committed: number[];
   #current: PartitionInput | undefined;
@@ -103,11 +105,7 @@ export class Task {
 
   /** Whether something is due now, without a new record. */
   isDue(): boolean {
-    const { chain, time, clock } = this.#parts;
-    const now = clock.now();
-    return chain.timed.some(
-      (o) => o.nextEventTime() <= time.watermark || o.nextProcessingTime() <= now,
-    );
+    return this.#isDueAt(this.#parts.clock.now());
   }
 
   /** In how many ms the clock alone gives the task something to do; Infinity for never. */
@@ -221,7 +219,7 @@ export class Task {
   }
 
   #work(): boolean {
-    if (!this.#advance() || !this.#fireProcessing()) return false;
+    if (!this.#fireDue()) return false;
     for (;;) {
       const first = this.#earliest(-1);
       if (first === -1) return true;
@@ -265,7 +263,7 @@ export class Task {
       input.consume();
       const next = input.hasNext ? input.time : Number.NEGATIVE_INFINITY;
       time.observe(index, recordTime, next, othersMin, context.now);
-      if (!this.#advance()) return false;
+      if (!this.#fireDue()) return false;
       if (this.#recordsInEpoch >= this.#parts.budget.epochRecords) return false;
     }
     return true;
@@ -282,53 +280,62 @@ export class Task {
   }
 
   /**
+   * Fires what is due before the next record: because the watermark or the clock has moved, or
+   * because a record or timer has set a timer for a time that has passed. False where time is up.
+   */
+  #fireDue(): boolean {
+    const { time, context } = this.#parts;
+    if (time.watermark !== time.settled && !this.#fireEvents()) return false;
+    while (this.#isDueAt(context.now)) {
+      if (!this.#fireEvents() || !this.#fireFirstProcessing()) return false;
+    }
+    return true;
+  }
+
+  #isDueAt(now: number): boolean {
+    const { chain, time } = this.#parts;
+    for (const operator of chain.timed) {
+      if (operator.nextEventTime() <= time.watermark) return true;
+      if (operator.nextProcessingTime() <= now) return true;
+    }
+    return false;
+  }
+
+  /**
    * Brings the operators to the task's watermark, upstream ones first, firing what is due; false
    * where time is up.
    */
-  #advance(): boolean {
+  #fireEvents(): boolean {
     const { time, chain } = this.#parts;
     const { watermark } = time;
-    if (watermark === time.settled) return true;
     for (const operator of chain.timed) {
       operator.watermark = watermark;
-      for (let fired = 1; operator.nextEventTime() <= watermark; fired++) {
-        this.#current = undefined;
-        this.#inOperator = true;
-        operator.fireEvent();
-        this.#inOperator = false;
+      while (operator.nextEventTime() <= watermark) {
         this.#timeChanged = true;
-        if (this.#mustPause(fired)) return false;
+        if (!this.#fire(operator, 'event')) return false;
       }
     }
     time.settled = watermark;
     return true;
   }
 
-  #fireProcessing(): boolean {
+  /** One, because it may set event-time timers, which come before the next one. */
+  #fireFirstProcessing(): boolean {
     const { chain, context } = this.#parts;
-    for (const operator of chain.timed) {
-      for (let fired = 1; operator.nextProcessingTime() <= context.now; fired++) {
-        this.#current = undefined;
-        this.#inOperator = true;
-        operator.fireProcessing();
-        this.#inOperator = false;
-        if (this.#mustPause(fired)) return false;
-      }
-    }
-    return this.#settleNewlyDue();
+    const due = chain.timed.find((operator) => operator.nextProcessingTime() <= context.now);
+    return due === undefined || this.#fire(due, 'processing');
   }
 
-  /** Timers that were set for a time that has passed are due at once. */
-  #settleNewlyDue(): boolean {
-    const { time } = this.#parts;
-    if (this.#nextEventTime() > time.watermark) return true;
-    time.settled = Number.NEGATIVE_INFINITY;
-    return this.#advance();
-  }
-
-  #mustPause(fired: number): boolean {
+  /** False where time is up. */
+  #fire(operator: TimedOperator, kind: 'event' | 'processing'): boolean {
     const { budget } = this.#parts;
-    return budget.epochRecords === 1 || (fired % checkEvery === 0 && this.#timeIsUp());
+    this.#current = undefined;
+    this.#inOperator = true;
+    if (kind === 'event') operator.fireEvent();
+    else operator.fireProcessing();
+    this.#inOperator = false;
+    this.#fired++;
+    return budget.epochRecords !== 1 && (this.#fired % checkEvery !== 0 || !this.#timeIsUp());
   }
 
   #timeIsUp(): boolean {
@@ -340,7 +347,6 @@ export class Task {
     this.#draining--;
     const last = this.#lastEventTime();
     if (last > time.watermark) time.watermark = last;
-    if (this.#draining === 0) return;
   }
 
   #nextEventTime(): number {

@@ -222,6 +222,7 @@ export class ScriptRun {
   /** Until nothing can go on without the clock; runs that end on the way are followed by others. */
   async #settle(): Promise<void> {
     await this.machine.settle();
+    this.#failure ??= this.#superseded.has(this.handle) ? undefined : this.#handle?.errors[0];
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -245,7 +246,8 @@ export class ScriptRun {
   #runOptions(process: SimulatedProcess): RunOptions {
     const { epoch, state } = this.#mode;
     const broker = this.#runBroker(process);
-    const folding = { foldIntervalMs: 1, unfoldedBytesMax: state === 'both' ? 700 : 1 };
+    // Folded when there is too much of it, never by the clock.
+    const folding = { foldIntervalMs: 1e12, unfoldedBytesMax: state === 'both' ? 700 : 1 };
     return {
       broker,
       epoch,

@@ -10,6 +10,7 @@ import type { KeyedStore, TimedStore } from '../../state/index.ts';
 import type { ProcessContext, ProcessDefinition, TimerService, ValueState } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
+import { timeMax } from '../time/time-max.ts';
 
 export interface ProcessParts {
   readonly context: OperatorContext;
@@ -133,8 +134,10 @@ export class ProcessOperator implements Receiver, TimedOperator {
 
   #timerService(timers: TimedStore<true>): TimerService {
     const wholeMs = (time: number) => {
-      if (Number.isFinite(time)) return Math.ceil(time);
-      throw new TypeError(`a timer can't be set for ${time}: give a time in ms since the epoch`);
+      if (Math.abs(time) <= timeMax) return Math.ceil(time) + 0; // -0 + 0 is 0
+      throw new TypeError(
+        `a timer can't be set for ${time}: give ms since the epoch, as far as a Date goes`,
+      );
     };
     return {
       set: (time) => timers.put(wholeMs(time), this.#key.state, true),
