@@ -103,9 +103,12 @@ export class Task {
     return inputs.some((input) => input.position < broker.endOf(input));
   }
 
-  /** Whether something is due now, without a new record. */
+  /**
+   * Whether there is something to do now, without a new record: something is due, or the epoch was
+   * ended before it was done, so that nobody knows yet whether the task has caught up.
+   */
   isDue(): boolean {
-    return this.#isDueAt(this.#parts.clock.now());
+    return !this.#done || this.#isDueAt(this.#parts.clock.now());
   }
 
   /** In how many ms the clock alone gives the task something to do; Infinity for never. */

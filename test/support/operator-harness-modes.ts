@@ -74,7 +74,7 @@ export const otherModes: readonly Mode[] = [
     batchRecords: 5,
     epoch: { epochRecords: 2 },
     state: 'both',
-    atCommit: (n) => (n % 3 !== 0 ? 'keep' : n % 2 === 0 ? 'crash after' : 'crash before'),
+    atCommit: (n) => (n % 3 !== 2 ? 'keep' : n % 2 === 0 ? 'crash after' : 'crash before'),
   },
   {
     ...together,
