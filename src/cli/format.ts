@@ -1,17 +1,18 @@
 /** Records as lines, and lines as records. */
-import type { Broker, Header, RecordCursor, TopicDescription } from '../broker/index.ts';
+import type { Broker, RecordCursor, TopicDescription } from '../broker/index.ts';
 import { MillraceError } from '../platform/index.ts';
+import { nearest } from '../runtime/index.ts';
 
-/** A record as `consume --json` prints it and `produce --json` reads it. */
+/** A record as `consume --json` prints it; parse-line.ts reads it. */
 export interface RecordLine {
-  readonly topic?: string;
-  readonly partition?: number;
-  readonly offset?: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
   /** ms since the epoch. */
-  readonly timestamp?: number;
+  readonly timestamp: number;
   readonly key: unknown;
   readonly value: unknown;
-  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, unknown>>;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -56,6 +57,7 @@ function readable(bytes: Uint8Array | null, json: boolean): unknown {
 /** Bytes of a key or value in a line: text as it is, `{base64}` as bytes, anything else as JSON. */
 export function toBytes(part: unknown): Uint8Array | null {
   if (part === null || part === undefined) return null;
+  if (part instanceof Uint8Array) return part;
   if (typeof part === 'string') return Buffer.from(part);
   if (typeof part === 'object' && 'base64' in part && typeof part.base64 === 'string') {
     return Buffer.from(part.base64, 'base64');
@@ -63,15 +65,24 @@ export function toBytes(part: unknown): Uint8Array | null {
   return Buffer.from(JSON.stringify(part));
 }
 
-export function toHeaders(headers: Readonly<Record<string, unknown>> = {}): Header[] {
-  return Object.entries(headers).map(([key, value]) => ({ key, value: toBytes(value) }));
-}
+/** Topics that a message names at most. */
+const namedMax = 10;
 
 /** Fails with `TOPIC_MISSING`, naming a topic that is nearly called so. */
 export function requireTopic(broker: Broker, name: string): TopicDescription {
   const topic = broker.describeTopic(name);
   if (topic !== undefined) return topic;
-  const names = broker.listTopics().map((t) => t.name);
-  const known = names.length === 0 ? 'There are no topics yet' : `There are ${names.join(', ')}`;
-  throw new MillraceError('TOPIC_MISSING', `There is no topic "${name}". ${known}.`);
+  const names = broker.listTopics().map((each) => each.name);
+  const likely = nearest(name, names);
+  const others = likely === undefined ? `. ${whatThereIs(names)}.` : `: did you mean "${likely}"?`;
+  throw new MillraceError(
+    'TOPIC_MISSING',
+    `There is no topic "${name}"${others} To make it: millrace topics create ${name}`,
+  );
+}
+
+function whatThereIs(names: readonly string[]): string {
+  if (names.length === 0) return 'There are no topics yet';
+  const more = names.length > namedMax ? `, and ${names.length - namedMax} others` : '';
+  return `There are ${names.slice(0, namedMax).join(', ')}${more}`;
 }

@@ -1,21 +1,36 @@
 /** Loads the jobs of a file: its default export, one job or several. */
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isJob } from '../dsl/index.ts';
-import { MillraceError, messageOf } from '../platform/index.ts';
+import { isMillraceError, MillraceError, messageOf } from '../platform/index.ts';
 import type { Job } from '../runtime/index.ts';
 
-/** Fails with `INVALID`, saying what the file must be. */
+const extensions = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
+
+/** Fails with `INVALID`, saying what the file must be, or where it fails. */
 export async function loadJobs(file: string): Promise<readonly Job[]> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new MillraceError('INVALID', `There is no file ${path}.`);
+  checkFile(path);
   const jobs = jobsOf(await importFile(path));
-  if (jobs !== undefined) return jobs;
-  throw new MillraceError(
-    'INVALID',
-    `${file} is not a job file: its default export must be what job(...) returns, or an array of ` +
-      'such. For example: export default job("clicks", ({ from }) => { ... })',
+  if (jobs === undefined) {
+    throw invalid(
+      `${path} is not a job file: its default export must be what job(...) returns, or an array ` +
+        "of such. For example: export default job('clicks', ({ from }) => { ... })",
+    );
+  }
+  checkNames(jobs, path);
+  return jobs;
+}
+
+function checkFile(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    throw invalid(`There is no file ${path}. Give the path of a file that exports a job.`);
+  }
+  if (found.isFile() && extensions.includes(extname(path))) return;
+  throw invalid(
+    `${path} is not a job file: it must be TypeScript or JavaScript (${extensions.join(', ')}).`,
   );
 }
 
@@ -24,7 +39,7 @@ async function importFile(path: string): Promise<unknown> {
     const module = await import(pathToFileURL(path).href);
     return module.default;
   } catch (error) {
-    throw explained(path, error);
+    throw isMillraceError(error) ? error : explained(path, error);
   }
 }
 
@@ -34,15 +49,55 @@ function jobsOf(exported: unknown): readonly Job[] | undefined {
   return exported;
 }
 
-function explained(path: string, error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code !== 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') return error;
-  return new MillraceError(
-    'INVALID',
-    `${path} can't be run as it is: ${messageOf(error)}. Node.js strips types but makes no ` +
-      `code of ` +
-      'enums, namespaces and parameter properties; write them in another way, or compile the ' +
-      'file first.',
-    { cause: error },
+function checkNames(jobs: readonly Job[], path: string): void {
+  const names = jobs.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice === undefined) return;
+  throw invalid(
+    `${path} exports two jobs named "${twice}". Give each its own name: state and positions are ` +
+      'kept under it.',
   );
+}
+
+/** Says in a sentence what Node.js says with a stack. */
+function explained(path: string, error: unknown): MillraceError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const message = messageOf(error);
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
+    return invalid(
+      `${path} can't be run as it is: ${message}. Node.js strips types but makes no code of ` +
+        'enums, namespaces and parameter properties; write them in another way, or compile the ' +
+        'file first.',
+      error,
+    );
+  }
+  if (code === 'ERR_MODULE_NOT_FOUND') {
+    return invalid(
+      `${path} can't be loaded: ${message}. Install the package, or correct the path; a relative ` +
+        'import needs its file extension.',
+      error,
+    );
+  }
+  if (error instanceof SyntaxError) {
+    return invalid(`${path} can't be loaded:\n${beforeStack(error)}`, error);
+  }
+  const place = placeOf(error);
+  const where = place === undefined ? '' : ` (${place})`;
+  return invalid(`${path} failed while it was loaded: ${message}${where}`, error);
+}
+
+/** Where Node.js found the mistake, the line itself, and what is wrong with it. */
+function beforeStack({ stack = '' }: Error): string {
+  return stack.split(/\n\s+at /)[0]?.trim() ?? '';
+}
+
+/** The innermost place in a stack that is not within Node.js. */
+function placeOf(error: unknown): string | undefined {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const places = [...stack.matchAll(/\n\s+at .*?(file:\/\/\S+?:\d+:\d+)/g)];
+  return places[0]?.[1];
+}
+
+function invalid(message: string, cause?: unknown): MillraceError {
+  return new MillraceError('INVALID', message, { cause });
 }

@@ -18,15 +18,3 @@ export async function withLog<Result>(
     await log.close();
   }
 }
-
-/** A signal that aborts with Ctrl-C or a polite kill; a second one ends the process at once. */
-export function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.exit(130);
-      controller.abort();
-    });
-  }
-  return controller.signal;
-}

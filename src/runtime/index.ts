@@ -28,7 +28,7 @@ export {
   type RecordsOptions,
   type TopicRecord,
 } from './log.ts';
-export { checkOptions } from './options.ts';
+export { checkOptions, nearest } from './options.ts';
 export { type Job, type RunOptions, run } from './run.ts';
 export type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';
 export type { EpochBudget } from './task.ts';

@@ -1,11 +1,13 @@
 import { type Broker, RecordCursor } from '../../broker/index.ts';
 import { MillraceError } from '../../platform/index.ts';
+import type { From } from '../arguments.ts';
 import { requireTopic, toLine, toText } from '../format.ts';
-import { type DataOptions, interruption, withLog } from '../open.ts';
+import { type DataOptions, withLog } from '../open.ts';
+import { type Terminal, write } from '../terminal.ts';
 
 export interface ConsumeOptions extends DataOptions {
   readonly follow?: boolean;
-  readonly from: string;
+  readonly from: From;
   readonly partition?: number;
   readonly max?: number;
   readonly json?: boolean;
@@ -21,15 +23,18 @@ interface Position {
 const readBytes = 256 * 1024;
 
 /** Prints the records of a topic, each partition in its order. */
-export function consume(topic: string, options: ConsumeOptions): Promise<void> {
+export function consume(topic: string, options: ConsumeOptions, terminal: Terminal): Promise<void> {
   return withLog(options, false, async ({ broker }) => {
     const positions = startPositions(broker, topic, options);
-    const stopped = interruption();
+    const stopped = terminal.interruption();
     let left = options.max ?? Number.POSITIVE_INFINITY;
     while (left > 0 && !stopped.aborted) {
       const before = left;
-      for (const position of positions)
-        left -= await printSome(broker, topic, position, left, options);
+      for (const position of positions) {
+        const { text, count } = readSome(broker, topic, position, left, options);
+        left -= count;
+        await write(terminal.output, text);
+      }
       if (left < before) continue;
       if (options.follow !== true) return;
       await change(broker, stopped);
@@ -37,19 +42,20 @@ export function consume(topic: string, options: ConsumeOptions): Promise<void> {
   });
 }
 
-/** Prints what one read gives; returns how many records that was. */
-async function printSome(
+/** What one read gives, as lines. */
+function readSome(
   broker: Broker,
   topic: string,
   position: Position,
   max: number,
   options: ConsumeOptions,
-): Promise<number> {
+): { readonly text: string; readonly count: number } {
   const target = { topic, partition: position.partition };
   const end = position.end ?? broker.endOf(target);
-  if (position.offset >= end || max <= 0) return 0;
+  const nothing = { text: '', count: 0 };
+  if (position.offset >= end || max <= 0) return nothing;
   const batches = broker.read(target, position.offset, readBytes);
-  if (batches === undefined) return 0;
+  if (batches === undefined) return nothing;
   const cursor = new RecordCursor();
   cursor.reset(batches.bytes);
   let text = '';
@@ -61,16 +67,7 @@ async function printSome(
     position.offset = cursor.offset + 1;
     count++;
   }
-  await write(text);
-  return count;
-}
-
-/** Waits while the reader is slower. */
-function write(text: string): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.stdout.write(text)) resolve();
-    else process.stdout.once('drain', resolve);
-  });
+  return { text, count };
 }
 
 function change(broker: Broker, stopped: AbortSignal): Promise<void> {
@@ -108,16 +105,10 @@ function startOffset(
   broker: Broker,
   target: { readonly topic: string; readonly partition: number },
   { start, end }: { readonly start: number; readonly end: number },
-  from: string,
+  from: From,
 ): number {
   if (from === 'earliest') return start;
   if (from === 'latest') return end;
-  if (/^\d+$/.test(from)) return Math.min(Math.max(Number(from), start), end);
-  const timestamp = Date.parse(from);
-  if (!Number.isNaN(timestamp)) return broker.offsetAtTimestamp(target, timestamp);
-  throw new MillraceError(
-    'INVALID',
-    `--from can't be "${from}": use earliest, latest, an offset, or a time like ` +
-      `2026-01-31T12:00:00Z.`,
-  );
+  if ('offset' in from) return Math.min(Math.max(from.offset, start), end);
+  return broker.offsetAtTimestamp(target, from.timestamp);
 }

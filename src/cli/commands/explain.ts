@@ -1,7 +1,8 @@
 import { describeGraph } from '../../runtime/index.ts';
 import { loadJobs } from '../load-jobs.ts';
+import { type Terminal, write } from '../terminal.ts';
 
 /** Prints the graph of each job of a file. */
-export async function explain(file: string): Promise<void> {
-  for (const job of await loadJobs(file)) process.stdout.write(describeGraph(job.graph));
+export async function explain(file: string, { output }: Terminal): Promise<void> {
+  for (const job of await loadJobs(file)) await write(output, describeGraph(job.graph));
 }

@@ -1,48 +1,32 @@
-import { createInterface } from 'node:readline';
-import { Producer } from '../../broker/index.ts';
+/** Lines of standard input as records. */
+import { Producer, type ProducerRecord } from '../../broker/index.ts';
 import { isMillraceError, MillraceError } from '../../platform/index.ts';
 import type { Log } from '../../runtime/index.ts';
-import { type RecordLine, requireTopic, toBytes, toHeaders } from '../format.ts';
+import { requireTopic, toBytes } from '../format.ts';
+import { linesOf } from '../lines.ts';
 import { type DataOptions, withLog } from '../open.ts';
+import { type LineForm, parseLine } from '../parse-line.ts';
+import type { Terminal } from '../terminal.ts';
 
-export interface ProduceOptions extends DataOptions {
-  readonly keys?: boolean;
-  readonly keyField?: string;
-  readonly json?: boolean;
+export interface ProduceOptions extends DataOptions, LineForm {
   readonly create?: boolean;
   readonly partitions: number;
 }
 
-/** Lines that are sent before their answers are waited for. */
+/** Records that are sent before their answers are waited for. */
 const waitingMax = 10_000;
 
-/**
- * Appends a record for each line of standard input; a line that can't be one ends with its number.
- */
-export function produce(topic: string, options: ProduceOptions): Promise<void> {
+/** Appends a record for each line; one that can't be a record ends it, and is named. */
+export function produce(
+  topic: string,
+  options: ProduceOptions,
+  { input, errors }: Terminal,
+): Promise<void> {
   return withLog(options, options.create === true, async (log) => {
     await prepareTopic(log, topic, options);
+    if (input.isTTY === true) errors.write('A value for each line; Ctrl-D ends.\n');
     const producer = new Producer(log.broker, log.platform.clock);
-    let number = 0;
-    let sent: Promise<unknown>[] = [];
-    for await (const line of createInterface({ input: process.stdin })) {
-      number++;
-      if (line === '') continue;
-      const { key, value, headers, timestamp } = parseLine(line, number, options);
-      sent.push(
-        producer.send({
-          topic,
-          key: toBytes(key),
-          value: toBytes(value),
-          headers: toHeaders(headers),
-          ...(timestamp === undefined ? {} : { timestamp }),
-        }),
-      );
-      if (sent.length < waitingMax) continue;
-      await Promise.all(sent);
-      sent = [];
-    }
-    await Promise.all(sent);
+    await appendAll(producer, recordsOf(input, topic, options));
   });
 }
 
@@ -58,43 +42,68 @@ async function prepareTopic(log: Log, topic: string, options: ProduceOptions): P
   }
 }
 
-function parseLine(line: string, number: number, options: ProduceOptions): RecordLine {
-  if (options.json === true) return parseRecord(line, number);
-  if (options.keyField !== undefined) return keyedByField(line, number, options.keyField);
-  if (options.keys !== true) return { key: null, value: line };
-  const tab = line.indexOf('\t');
-  if (tab < 0) throw wrongLine(number, 'has no tab between key and value');
-  return { key: line.slice(0, tab), value: line.slice(tab + 1) };
+interface NumberedRecord {
+  readonly number: number;
+  readonly record: ProducerRecord;
 }
 
-function parseRecord(line: string, number: number): RecordLine {
-  const record = parseJson(line, number);
-  if (typeof record !== 'object' || record === null || !('value' in record)) {
-    throw wrongLine(number, 'is not an object with a value, as `consume --json` prints it');
+async function* recordsOf(
+  input: AsyncIterable<Uint8Array>,
+  topic: string,
+  form: LineForm,
+): AsyncGenerator<NumberedRecord> {
+  let number = 0;
+  for await (const line of linesOf(input)) {
+    number++;
+    if (line.length === 0) continue;
+    try {
+      const { key, value, headers, timestamp } = parseLine(line, form);
+      const record = { topic, key: toBytes(key), value: toBytes(value), headers };
+      yield { number, record: timestamp === undefined ? record : { ...record, timestamp } };
+    } catch (error) {
+      throw inLine(number, error);
+    }
   }
-  return { key: null, ...record };
 }
 
-function keyedByField(line: string, number: number, field: string): RecordLine {
-  const value = parseJson(line, number);
-  if (typeof value !== 'object' || value === null || !(field in value)) {
-    throw wrongLine(number, `has no field "${field}"`);
-  }
-  return { key: (value as Readonly<Record<string, unknown>>)[field], value: line }; // just looked
-}
-
-function parseJson(line: string, number: number): unknown {
+/** Fails with the first failure, saying how many records were appended all the same. */
+async function appendAll(
+  producer: Producer,
+  records: AsyncIterable<NumberedRecord>,
+): Promise<void> {
+  let appended = 0;
+  let failure: unknown;
+  let sent: Promise<unknown>[] = [];
   try {
-    return JSON.parse(line);
-  } catch {
-    throw wrongLine(number, 'is not JSON');
+    for await (const { number, record } of records) {
+      const answer = producer.send(record).then(
+        () => appended++,
+        (error) => {
+          failure ??= inLine(number, error);
+        },
+      );
+      sent.push(answer);
+      if (sent.length >= waitingMax) {
+        await Promise.all(sent);
+        sent = [];
+      }
+      if (failure !== undefined) break;
+    }
+  } catch (error) {
+    failure ??= error;
   }
+  await Promise.all(sent);
+  if (failure !== undefined) throw withCount(failure, appended);
 }
 
-function wrongLine(number: number, what: string): MillraceError {
-  return new MillraceError(
-    'INVALID',
-    `Line ${number} ${what}. The lines before it were appended; this one and those after it ` +
-      `were not.`,
-  );
+function inLine(number: number, error: unknown): unknown {
+  if (!isMillraceError(error)) return error;
+  return new MillraceError(error.code, `Line ${number}: ${error.message}`, { cause: error });
+}
+
+function withCount(failure: unknown, appended: number): unknown {
+  if (!isMillraceError(failure)) return failure;
+  const many = appended === 1 ? '1 record was' : `${appended} records were`;
+  const told = `${failure.message} ${appended === 0 ? 'Nothing was' : many} appended.`;
+  return new MillraceError(failure.code, told, { cause: failure });
 }

@@ -1,6 +1,8 @@
+import { messageOf } from '../../platform/index.ts';
 import { type JobHandle, type JobStatus, openLog, run } from '../../runtime/index.ts';
 import { loadJobs } from '../load-jobs.ts';
-import { type DataOptions, interruption } from '../open.ts';
+import type { DataOptions } from '../open.ts';
+import type { Terminal } from '../terminal.ts';
 
 export interface RunFileOptions extends DataOptions {
   readonly takeOver?: boolean;
@@ -10,9 +12,16 @@ export interface RunFileOptions extends DataOptions {
 
 const statusEveryMs = 5000;
 
-/** Runs the jobs of a file until they are interrupted or fail. */
-export async function runFile(file: string, options: RunFileOptions): Promise<void> {
-  const stopped = interruption();
+/**
+ * Runs the jobs of a file until they are interrupted. Where one fails, the others end with a last
+ * commit, and the command fails with it.
+ */
+export async function runFile(
+  file: string,
+  options: RunFileOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const stopped = terminal.interruption();
   const jobs = await loadJobs(file);
   const { data, durability, takeOver = false } = options;
   const log = await openLog(data, { durability });
@@ -20,17 +29,38 @@ export async function runFile(file: string, options: RunFileOptions): Promise<vo
     const handles = await Promise.all(
       jobs.map((job) => run(job, { data: log, durability, takeOver })),
     );
-    const stop = () => Promise.allSettled(handles.map((handle) => handle.stop()));
-    stopped.addEventListener('abort', stop);
-    if (options.quiet !== true) handles.forEach(tell);
-    await Promise.all(handles.map((handle) => handle.done));
+    const say = (line: string) => void terminal.errors.write(`${line}\n`);
+    if (options.quiet !== true) for (const handle of handles) tell(handle, say);
+    const [first, ...others] = await failuresOf(handles, stopped);
+    for (const { job, error } of others) say(`${job}: ${messageOf(error)}`);
+    if (first !== undefined) throw first.error;
   } finally {
     await log.close();
   }
 }
 
-/** Tells on standard error that a job runs, how it goes, and how it ended. */
-function tell(handle: JobHandle): void {
+interface Failure {
+  readonly job: string;
+  readonly error: unknown;
+}
+
+/** Waits until all have ended: one that fails ends the others, before their log is closed. */
+async function failuresOf(
+  handles: readonly JobHandle[],
+  stopped: AbortSignal,
+): Promise<readonly Failure[]> {
+  const stop = () => void Promise.allSettled(handles.map((handle) => handle.stop()));
+  stopped.addEventListener('abort', stop);
+  if (stopped.aborted) stop();
+  for (const { done } of handles) done.catch(stop);
+  const ends = await Promise.allSettled(handles.map(({ done }) => done));
+  return ends.flatMap((end, i) =>
+    end.status === 'rejected' ? [{ job: handles[i]?.job ?? '', error: end.reason }] : [],
+  );
+}
+
+/** Tells that a job runs, how it goes, and how it ended. */
+function tell(handle: JobHandle, say: (line: string) => void): void {
   let said: JobStatus['state'] | undefined;
   let status = handle.status();
   const timer = setInterval(() => say(progressOf(handle.status())), statusEveryMs);
@@ -40,15 +70,19 @@ function tell(handle: JobHandle): void {
       status = next;
       if (next.state === said) return;
       said = next.state;
-      say(
-        `${next.job}: ${next.state}${next.error === undefined ? '' : ` (${next.error.message})`}`,
-      );
+      say(stateOf(next));
     },
     complete: () => {
       clearInterval(timer);
-      say(progressOf(status));
+      if (status.state !== 'failed') say(progressOf(status));
     },
   });
+}
+
+/** The failure that ends a job is what the command fails with: it need not be said twice. */
+function stateOf({ job, state, error }: JobStatus): string {
+  const because = state === 'restarting' && error !== undefined ? ` (${error.message})` : '';
+  return `${job}: ${state}${because}`;
 }
 
 function progressOf({ job, metrics, partitions, watermark, waitingFor }: JobStatus): string {
@@ -63,8 +97,4 @@ function progressOf({ job, metrics, partitions, watermark, waitingFor }: JobStat
   ];
   if (waitingFor !== undefined) parts.push(`waiting for ${waitingFor}`);
   return `${job}: ${parts.join(', ')}`;
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }

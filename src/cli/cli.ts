@@ -1,0 +1,151 @@
+/**
+ * The command line. Each command is a file of its own, loaded when it is called: `millrace run` is
+ * to have its first output in a fraction of a second.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { isMillraceError, messageOf } from '../platform/index.ts';
+import { durability, fromArgument, partitionCount, wholeNumber } from './arguments.ts';
+import type { Terminal } from './terminal.ts';
+
+const dataOption = ['--data <dir>', 'the data directory; default: $MILLRACE_DATA or'] as const;
+const dataDefault = process.env.MILLRACE_DATA ?? './data';
+
+/** Runs a command; the code that the process should end with: 0, 1 for failures, 2 for misuse. */
+export async function cli(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    await program(terminal).parseAsync(withDefault(args), { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it told the user
+    const told = isMillraceError(error) ? error.message : describe(error);
+    terminal.errors.write(`millrace: ${told}\n`);
+    return 1;
+  }
+}
+
+/**
+ * `topics` alone is `topics list`. As a default command, that would take a misspelled command for
+ * an argument.
+ */
+function withDefault([first, second, ...rest]: readonly string[]): string[] {
+  const given = second === undefined ? rest : [second, ...rest];
+  const isList =
+    first === 'topics' &&
+    (second === undefined || (second.startsWith('--') && second !== '--help'));
+  return [...(first === undefined ? [] : [first]), ...(isList ? ['list'] : []), ...given];
+}
+
+/** What is neither a MillraceError nor of a job file is a bug: the stack helps to find it. */
+function describe(error: unknown): string {
+  return error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error);
+}
+
+function program(terminal: Terminal): Command {
+  const main = new Command('millrace')
+    .description('Stream processing with an embedded log.')
+    .version(version(), '-v, --version')
+    .configureOutput({
+      writeOut: (text) => terminal.output.write(text),
+      writeErr: (text) => terminal.errors.write(text),
+    })
+    .showHelpAfterError('(add --help for what there is)')
+    .exitOverride();
+  addRun(main, terminal);
+  addTopics(main, terminal);
+  addProduce(main, terminal);
+  addConsume(main, terminal);
+  main
+    .command('explain <file>')
+    .description('print what the jobs of a file do, step by step')
+    .action(async (file: string) =>
+      (await import('./commands/explain.ts')).explain(file, terminal),
+    );
+  return main;
+}
+
+function addRun(main: Command, terminal: Terminal): void {
+  main
+    .command('run <file>')
+    .description('run the jobs of a file until Ctrl-C, which ends with a last commit')
+    .option(...dataOption, dataDefault)
+    .option('--take-over', 'fence off another process that runs the job')
+    .option('--durability <mode>', 'disk or process', durability, 'disk')
+    .option('--quiet', 'print no status lines')
+    .action(async (file: string, options) =>
+      (await import('./commands/run.ts')).runFile(file, options, terminal),
+    );
+}
+
+function addTopics(main: Command, terminal: Terminal): void {
+  const topics = main.command('topics').description('list, make, describe and delete topics');
+  const command = (usage: string, text: string) =>
+    topics
+      .command(usage)
+      .description(text)
+      .option(...dataOption, dataDefault);
+  command('list', 'list the topics (the default)')
+    .option('--json', 'one JSON object a line')
+    .action(async (options) =>
+      (await import('./commands/topics.ts')).listTopics(options, terminal),
+    );
+  command('create <name>', 'make a topic')
+    .option('--partitions <n>', 'how many partitions', partitionCount, 1)
+    .action(async (name: string, options) =>
+      (await import('./commands/topics.ts')).createTopic(name, options, terminal),
+    );
+  command('describe <name>', 'show the partitions of a topic')
+    .option('--json', 'one JSON object')
+    .action(async (name: string, options) =>
+      (await import('./commands/topics.ts')).describeTopic(name, options, terminal),
+    );
+  command('delete <name>', 'delete a topic with all its records').action(
+    async (name: string, options) =>
+      (await import('./commands/topics.ts')).deleteTopic(name, options),
+  );
+}
+
+function addProduce(main: Command, terminal: Terminal): void {
+  const form = (flags: string, text: string, ...others: string[]) =>
+    new Option(flags, text).conflicts(others);
+  main
+    .command('produce <topic>')
+    .description('append the lines of standard input, each a value')
+    .option(...dataOption, dataDefault)
+    .addOption(form('--keys', 'each line is a key, a tab, and a value', 'keyField', 'json'))
+    .addOption(
+      form('--key-field <name>', 'each line is JSON and has this field as its key', 'json'),
+    )
+    .addOption(
+      form('--json', 'each line is an object as consume --json prints it: key, value, ...'),
+    )
+    .option('--create', 'make the topic if it does not exist')
+    .option('--partitions <n>', 'with --create: how many partitions', partitionCount, 1)
+    .action(async (topic: string, options) =>
+      (await import('./commands/produce.ts')).produce(topic, options, terminal),
+    );
+}
+
+function addConsume(main: Command, terminal: Terminal): void {
+  main
+    .command('consume <topic>')
+    .description('print the records of a topic, to its end as it is now')
+    .option(...dataOption, dataDefault)
+    .option('--follow', 'go on with what is appended later, until Ctrl-C')
+    .addOption(
+      new Option('--from <where>', 'earliest, latest, an offset, or an ISO 8601 time')
+        .argParser(fromArgument)
+        .default('earliest'),
+    )
+    .option('--partition <n>', 'only this partition', wholeNumber)
+    .option('--max <n>', 'at most this many records', wholeNumber)
+    .option('--json', 'one JSON object a line')
+    .action(async (topic: string, options) =>
+      (await import('./commands/consume.ts')).consume(topic, options, terminal),
+    );
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return JSON.parse(text).version;
+}
