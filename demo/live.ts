@@ -87,15 +87,17 @@ class LiveScreen {
       .sort((a, b) => b.meanDelay - a.meanDelay)
       .slice(0, rowsMax);
     const { lateRecords } = this.#handle.metrics();
-    const title =
-      `It is ${minuteOf(now)}; the latest hour that is closed began at ${minuteOf(start)}. ` +
-      `${this.#closed} windows closed live, ${lateRecords} flights late so far.`;
-    this.#panel.show(`${title}\n${worstTable(worst)}`);
-    if (start - this.#saidHour < 12 * hourMs) return;
-    this.#saidHour = start;
+    const text = [
+      `It is ${minuteOf(now)}. The latest hour that is closed began at ${minuteOf(start)}.`,
+      `${this.#closed} windows closed live, ${lateRecords} flights too late for theirs so far.`,
+      `The worst airports of that hour, of those with ${flightsMin} flights or more:`,
+      worstTable(worst),
+    ];
+    this.#panel.show(text.join('\n'));
     const [first] = worst;
-    const said = first === undefined ? 'no airport with enough flights' : rowText(first);
-    Panel.line(`${minuteOf(start)}: ${this.#closed} windows closed; worst: ${said}`);
+    if (first === undefined || start - this.#saidHour < 12 * hourMs) return;
+    this.#saidHour = start;
+    Panel.line(`${minuteOf(start)}: ${this.#closed} windows closed; worst: ${rowText(first)}`);
   }
 }
 

@@ -4,6 +4,7 @@
  * rows.
  */
 import { type JobHandle, type Log, openLog, run } from 'millrace';
+import { filter, firstValueFrom, tap } from 'rxjs';
 import flightDelays, { type Flight, flights } from '../examples/flight-delays.ts';
 import { compareWithSql } from './compare.ts';
 import { knownAt, readFlights } from './flights.ts';
@@ -53,13 +54,13 @@ async function loadHistory(into: Log, history: readonly Flight[]): Promise<void>
 
 async function computeHistory(job: JobHandle, records: number): Promise<void> {
   const progress = new Progress('Computing delays    ');
-  await new Promise<void>((resolve, reject) => {
-    job.done.catch(reject);
-    job.status$.subscribe(({ metrics, partitions: inputs }) => {
-      progress.show(metrics.recordsRead / records);
-      if (inputs.length > 0 && inputs.every(({ lag }) => lag === 0)) resolve();
-    });
-  });
+  const caughtUp = firstValueFrom(
+    job.status$.pipe(
+      tap(({ metrics }) => progress.show(metrics.recordsRead / records)),
+      filter(({ partitions: inputs }) => inputs.length > 0 && inputs.every(({ lag }) => lag === 0)),
+    ),
+  );
+  await Promise.race([caughtUp, job.done]); // done rejects with what keeps the job from running
   const { recordsWritten } = job.metrics();
   progress.done(`${recordsWritten.toLocaleString('en')} results`);
 }

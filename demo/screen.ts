@@ -1,5 +1,5 @@
 /** What the demo shows: in place on a terminal, as plain lines elsewhere. */
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import Table from 'cli-table3';
 
 const isTerminal = process.stdout.isTTY === true;
@@ -27,9 +27,10 @@ export class Progress {
   show(share: number): void {
     if (!isTerminal || performance.now() - this.#shownAt < 50) return;
     this.#shownAt = performance.now();
-    const full = Math.round(share * barWidth);
+    const done = Math.min(Math.max(share, 0), 1); // who counts live records may count too many
+    const full = Math.round(done * barWidth);
     const bar = styleText('green', '█'.repeat(full)) + '░'.repeat(barWidth - full);
-    process.stdout.write(`\r${this.#label} ${bar} ${Math.floor(share * 100)} %\x1b[K`);
+    process.stdout.write(`\r${this.#label} ${bar} ${Math.floor(done * 100)} %\x1b[K`);
   }
 
   done(result: string): void {
@@ -41,19 +42,25 @@ export class Progress {
 
 /** Text that replaces itself on a terminal. */
 export class Panel {
-  #lines = 0;
+  #rows = 0;
 
   show(text: string): void {
     if (!isTerminal) return;
-    if (this.#lines > 0) process.stdout.write(`\x1b[${this.#lines}A\x1b[J`);
+    if (this.#rows > 0) process.stdout.write(`\x1b[${this.#rows}A\x1b[J`);
     process.stdout.write(`${text}\n`);
-    this.#lines = text.split('\n').length;
+    this.#rows = rowsOf(text, process.stdout.columns);
   }
 
   /** Where there is no terminal, a line now and then instead. */
   static line(text: string): void {
     if (!isTerminal) line(text);
   }
+}
+
+/** Rows that a text takes on the screen, where long lines go on in the next one. */
+function rowsOf(text: string, columns: number): number {
+  const widths = text.split('\n').map((each) => stripVTControlCharacters(each).length);
+  return widths.reduce((rows, width) => rows + Math.max(Math.ceil(width / columns), 1), 0);
 }
 
 export interface WorstRow {
