@@ -1,0 +1,15 @@
+/** `npm run soak`: the tests that choose faults at random, for hours rather than seconds. */
+import { defineConfig, mergeConfig } from 'vitest/config';
+import base from './vitest.config.ts';
+
+const hourMs = 3_600_000;
+
+export default mergeConfig(
+  base,
+  defineConfig({
+    test: {
+      env: { MILLRACE_SEEDS: '2000', MILLRACE_KILLS: '2000', MILLRACE_SCHEDULES: '200000' },
+      testTimeout: 6 * hourMs,
+    },
+  }),
+);
