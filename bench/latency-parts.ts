@@ -7,6 +7,9 @@ import { type Broker, job, json, type Log, RecordCursor, string, topic } from 'm
 export const input = topic('in', { key: string(), value: json<Event>(), partitions: 4 });
 export const output = topic('out', { key: string(), value: json<{ n: number; sent: number }>() });
 
+/** Before latencies count: three processes start, and the compiler learns what is hot. */
+export const warmUpSeconds = 5;
+
 const keys = 100_000;
 /** Fills an event to 200 bytes of JSON. */
 const padding = 'x'.repeat(140);

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { openLog, run } from 'millrace';
 import { inDirectory, percentile, print } from './figures.ts';
-import { consume, counting, input, output, produce } from './latency-parts.ts';
+import { consume, counting, input, output, produce, warmUpSeconds } from './latency-parts.ts';
 
 const [, , rateText = '10000', secondsText = '60', role, directoryOfRole = ''] = process.argv;
 const rate = Number(rateText);
@@ -12,7 +12,7 @@ const seconds = Number(secondsText);
 
 if (role === 'produce') {
   const log = await openLog(directoryOfRole);
-  await produce(log, rate, seconds);
+  await produce(log, rate, warmUpSeconds + seconds);
   await log.close();
 } else if (role === 'run') {
   const handle = await run(counting, { data: directoryOfRole });
@@ -31,9 +31,9 @@ async function measure(directory: string): Promise<void> {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
   const job = start('run');
-  const consumed = consume(log.broker, rate * seconds);
+  const consumed = consume(log.broker, rate * (warmUpSeconds + seconds));
   const producer = start('produce');
-  const latencies = await consumed;
+  const latencies = (await consumed).subarray(rate * warmUpSeconds);
   job.kill('SIGTERM');
   await Promise.all(
     [job, producer].map((child) => new Promise((resolve) => child.on('close', resolve))),

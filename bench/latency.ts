@@ -1,7 +1,7 @@
 /** Producer -> job -> consumer in one process: `node bench/latency.ts RATE [SECONDS]`. */
 import { openLog, run } from 'millrace';
 import { inDirectory, percentile, print, round } from './figures.ts';
-import { consume, counting, input, produce } from './latency-parts.ts';
+import { consume, counting, input, produce, warmUpSeconds } from './latency-parts.ts';
 
 const rate = Number(process.argv[2] ?? 10_000);
 const seconds = Number(process.argv[3] ?? 60);
@@ -10,9 +10,10 @@ await inDirectory(async (directory) => {
   const log = await openLog(directory);
   await log.createTopic(input);
   const handle = await run(counting, { data: log });
-  const consumed = consume(log.broker, rate * seconds);
-  await produce(log, rate, seconds);
-  const latencies = await consumed;
+  const consumed = consume(log.broker, rate * (warmUpSeconds + seconds));
+  await produce(log, rate, warmUpSeconds + seconds);
+  const all = await consumed;
+  const latencies = all.subarray(rate * warmUpSeconds);
   const { commits } = handle.metrics();
   const { worstStall } = log.broker.status();
   await handle.stop();
@@ -22,6 +23,7 @@ await inDirectory(async (directory) => {
     p99Ms: percentile(latencies, 0.99),
     p999Ms: percentile(latencies, 0.999),
     maxMs: percentile(latencies, 1),
+    p99MsWarmUp: percentile(all.subarray(0, rate * warmUpSeconds), 0.99),
     records: latencies.length,
     commits,
     worstStallMs: round(worstStall.ms),
