@@ -1,13 +1,19 @@
 /**
  * Append 100-byte records in batches of 1,000, a commit per 4 MiB; then read them back and check
- * every batch.
+ * every batch. Beside it the machine's limits: as many bytes through plain writes and fdatasync, and
+ * through plain reads and the checksum.
  */
+import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32c } from '@node-rs/crc32';
 import { bytes, openLog, RecordBatchBuilder, RecordCursor, topic } from 'millrace';
 import { inDirectory, print } from './figures.ts';
 
 const records = 5_000_000;
 const batchRecords = 1000;
 const commitBytes = 4 * 1024 * 1024;
+/** In the log, with the record's own fields. */
+const recordBytes = 109;
 const target = { topic: 'log', partition: 0 };
 
 await inDirectory(async (directory) => {
@@ -20,9 +26,11 @@ await inDirectory(async (directory) => {
   const ended = performance.now();
   if (read !== records) throw new Error(`read ${read} records of ${records}`);
   await log.close();
+  const limits = plainFile(join(directory, 'plain'));
   print({
     append: Math.round((records / (appended - began)) * 1000),
     read: Math.round((records / (ended - appended)) * 1000),
+    ...limits,
   });
 });
 
@@ -69,4 +77,28 @@ function readAll(broker: Awaited<ReturnType<typeof openLog>>['broker']): number 
   }
   if (sum !== count * 84) throw new Error('a value has another length');
   return count;
+}
+
+/** Records a second that a file alone would allow. */
+function plainFile(path: string): { limitAppend: number; limitRead: number } {
+  const portion = Buffer.alloc(commitBytes, 'v');
+  const portions = Math.ceil((records * recordBytes) / commitBytes);
+  const file = openSync(path, 'w+');
+  const began = performance.now();
+  for (let i = 0; i < portions; i++) {
+    writeSync(file, portion, 0, commitBytes, i * commitBytes);
+    fdatasyncSync(file);
+  }
+  const written = performance.now();
+  for (let i = 0; i < portions; i++) {
+    const bytes = Buffer.allocUnsafeSlow(commitBytes);
+    readSync(file, bytes, 0, commitBytes, i * commitBytes);
+    crc32c(bytes);
+  }
+  const ended = performance.now();
+  closeSync(file);
+  return {
+    limitAppend: Math.round((records / (written - began)) * 1000),
+    limitRead: Math.round((records / (ended - written)) * 1000),
+  };
 }
