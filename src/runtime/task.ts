@@ -145,7 +145,7 @@ export class Task {
     const nothingNew = inputs.every((input) => !input.hasNext);
     const quiet = time.quietWatermark(context.now, nothingNew, this.#lastEventTime());
     if (quiet > time.watermark && quiet >= this.#nextEventTime()) time.watermark = quiet;
-    if (this.#draining > 0 && nothingNew) this.#drainStep();
+    if (this.#draining > 0 && nothingNew && !this.#isDueAt(context.now)) this.#drainStep();
     this.#timeChanged ||= time.watermark !== before;
   }
 

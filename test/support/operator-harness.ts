@@ -223,7 +223,9 @@ export class ScriptRun {
   async #settle(): Promise<void> {
     await this.machine.settle();
     this.#failure ??= this.#superseded.has(this.handle) ? undefined : this.#handle?.errors[0];
-    if (this.#failure !== undefined) throw this.#failure;
+    const failure = this.#failure;
+    this.#failure = undefined; // told once: the test may start a corrected job
+    if (failure !== undefined) throw failure;
   }
 
   async #begin(): Promise<void> {

@@ -234,6 +234,27 @@ describe('the last windows', () => {
     expect(shown(outputs)).toEqual([]);
   });
 
+  test('close in a drain, also those behind windows that close in it', async () => {
+    const chained = job('chained', ({ from }) => {
+      const small = from(readings, { eventTime: (r) => r.at, quietAfter: 'off' })
+        .keyBy((r) => r.key)
+        .window(tumbling(10))
+        .aggregate({ n: count() }, { name: 'small' });
+      const large = small
+        .keyBy(() => 'all')
+        .window(tumbling(1000))
+        .aggregate({ n: sum(({ n }) => n) }, { name: 'large' });
+      const largest = large
+        .keyBy(() => 'all')
+        .window(tumbling(5000))
+        .aggregate({ n: sum(({ n }) => n) }, { name: 'largest' });
+      for (const windows of [small, large, largest]) windows.map(({ n }) => n).to(results());
+    });
+    const records = ['a', 'b', 'c', 'd', 'e', 'f'].map((key) => reading(5, key));
+    const outputs = await sameInEveryMode(chained, [{ records }]);
+    expect(valuesOf(outputs, 'results')).toEqual([1, 1, 1, 1, 1, 1, 6, 6]);
+  });
+
   test('close in a drain', async () => {
     expect(shown(await sameInEveryMode(counts(), [{ records }]))).toEqual([
       'a 2 [0, 10)',
