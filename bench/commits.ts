@@ -47,7 +47,10 @@ async function writeFromThread(): Promise<void> {
   let answered = () => {};
   port.on('message', () => answered());
   const result = await write(() => {
-    port.postMessage({ append: oneKilobyte() });
+    const append = oneKilobyte();
+    // A view of a pooled buffer would be sent with all of its pool.
+    const batches = Uint8Array.from(append.batches);
+    port.postMessage({ append: { ...append, batches } }, [batches.buffer]);
     return new Promise<void>((resolve) => {
       answered = resolve;
     });

@@ -63,8 +63,8 @@ export interface CommitterOptions {
   running(): string | undefined;
 }
 
-/** How often the lock is asked for again while another process has it, in ms. */
-const lockPollMs = 1;
+/** How often the lock is asked for again where no other process calls this one, in ms. */
+const lockPollMs = 5;
 
 export class Committer {
   readonly #store: EntryStore;
@@ -144,8 +144,8 @@ export class Committer {
     this.#clock.soon(() => this.#clock.soon(() => this.#flush()));
   }
 
-  /** Another process has just committed: it may have given up the lock. */
-  lockMayBeFree(): void {
+  /** Another process has given up the lock to this one. */
+  takeTurn(): void {
     if (this.#poll === undefined) return;
     this.#poll.cancel();
     this.#flush();

@@ -9,6 +9,7 @@
  *   topics/           segment.ts
  *   state/            the folds of tasks (src/state)
  *   processes/        one file for each process that has the directory open (heartbeat.ts)
+ *   turns/            who waits for the lock (fair-lock.ts)
  */
 import { dirname, resolve } from 'node:path';
 import { isMillraceError, MillraceError, messageOf, type Platform } from '../platform/index.ts';

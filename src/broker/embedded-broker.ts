@@ -4,6 +4,7 @@ import type { Broker, BrokerStatus } from './broker.ts';
 import { loadCatalogue } from './catalogue-store.ts';
 import { checkFileSystem, createDirectory, directoryExists, readIdentity } from './directory.ts';
 import { EmbeddedStore } from './embedded-store.ts';
+import { FairLock } from './fair-lock.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Housekeeper } from './housekeeper.ts';
 import { LogBroker } from './log-broker.ts';
@@ -93,7 +94,7 @@ export async function openBroker(
       fileBytes: settings.journalFileBytes,
       durable,
       mark: openMark(platform, directory, id),
-      lock,
+      lock: new FairLock(platform, directory, lock),
       largeBytes: settings.largeBytes,
       recentBytesMax: settings.recentBytesMax,
       pollMs: settings.pollMs,
@@ -160,7 +161,7 @@ class EmbeddedBroker extends LogBroker {
         settings.onHousekeepingError(error);
       },
     });
-    this.subscribe(() => this.#afterEntries());
+    this.listen(() => this.#afterEntries());
     this.#housekeeper.wake();
   }
 

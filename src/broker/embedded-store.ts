@@ -2,16 +2,12 @@
  * Entries in the journal of a directory: the journal, the catalogue that follows it, segments for
  * large appends, and what was just written, in memory.
  */
-import {
-  isMillraceError,
-  MillraceError,
-  type Platform,
-  type ProcessLock,
-} from '../platform/index.ts';
+import { isMillraceError, MillraceError, type Platform } from '../platform/index.ts';
 import { apply, type Catalogue, type TopicState } from './catalogue.ts';
 import type { StoredCatalogue } from './catalogue-store.ts';
 import type { PlacedOperation } from './entry-codec.ts';
 import type { EntryStore, PlannedOperation } from './entry-store.ts';
+import type { FairLock } from './fair-lock.ts';
 import { type FileRef, kindOf, numberOf } from './file-ref.ts';
 import { Journal, type JournalOptions, type JournalTail } from './journal.ts';
 import { journalPath } from './journal-file.ts';
@@ -25,7 +21,7 @@ import type { PlannedAppend } from './requests.ts';
 import { segmentPath } from './segment.ts';
 
 export interface EmbeddedStoreOptions extends Omit<JournalOptions, 'recent'> {
-  readonly lock: ProcessLock;
+  readonly lock: FairLock;
   /** Appends of this many bytes and more to a partition go straight to a segment. */
   readonly largeBytes: number;
   readonly recentBytesMax: number;
@@ -133,21 +129,23 @@ export class EmbeddedStore implements EntryStore {
     return this.#followWith('sync');
   }
 
-  watch(onChange: () => void): { close(): void } {
-    const { directory, pollMs } = this.#options;
-    const { files, clock } = this.#platform;
-    const watch = files.watch(`${directory}/journal/mark`, onChange);
+  poll(onChange: () => void): { close(): void } {
+    const { clock } = this.#platform;
+    const { pollMs } = this.#options;
     const poll = () => {
-      onChange();
       timer = clock.after(pollMs, poll);
+      onChange();
     };
     let timer = clock.after(pollMs, poll);
-    return {
-      close: () => {
-        watch.close();
-        timer.cancel();
-      },
-    };
+    return { close: () => timer.cancel() };
+  }
+
+  watch(onChange: () => void): { close(): void } {
+    return this.#platform.files.watch(`${this.#options.directory}/journal/mark`, onChange);
+  }
+
+  watchTurn(onTurn: () => void): { close(): void } {
+    return this.#options.lock.watch(onTurn);
   }
 
   read(

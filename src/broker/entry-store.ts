@@ -36,8 +36,12 @@ export interface EntryStore {
    * anything.
    */
   follow(): boolean;
-  /** Calls `onChange` when another process may have appended. */
+  /** Calls `onChange` now and then: another process may have appended. */
+  poll(onChange: () => void): { close(): void };
+  /** Calls `onChange` as soon as another process has appended. */
   watch(onChange: () => void): { close(): void };
+  /** Calls `onTurn` as soon as another process gives up the right to append to this one. */
+  watchTurn(onTurn: () => void): { close(): void };
 
   /**
    * Bytes `[skip, skip + lengthMax)` of the batches of `range`, less at its end; the buffer is the

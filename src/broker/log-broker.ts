@@ -48,7 +48,13 @@ export class LogBroker implements Broker {
   readonly #listeners = new Set<() => void>();
   /** Readers by the state of their partition; a reloaded catalogue has new ones. */
   readonly #readers = new WeakMap<object, PartitionReader>();
-  readonly #watch: { close(): void };
+  readonly #poll: { close(): void };
+  readonly #turns: { close(): void };
+  /**
+   * From the first reader on: who only writes sees the entries of others when it has the lock, and
+   * being woken by each of them would slow down their writers.
+   */
+  #watch: { close(): void } | undefined;
   #followFailure: unknown;
   #commits = 0;
   #bytesAppended = 0;
@@ -60,7 +66,8 @@ export class LogBroker implements Broker {
     this.committer = new Committer(options.store, options.clock, options.committer, () =>
       this.#notify(),
     );
-    this.#watch = options.store.watch(() => this.#follow());
+    this.#poll = options.store.poll(() => this.#follow());
+    this.#turns = options.store.watchTurn(() => this.committer.takeTurn());
   }
 
   async createTopic(
@@ -168,6 +175,7 @@ export class LogBroker implements Broker {
   }
 
   endOf(partition: TopicPartition): number {
+    this.#watchOthers();
     return partitionOfCatalogue(this.#catalogue, partition).state.end;
   }
 
@@ -180,12 +188,19 @@ export class LogBroker implements Broker {
   }
 
   read(partition: TopicPartition, offset: number, bytesMax: number): Batches | undefined {
+    this.#watchOthers();
     if (this.#followFailure !== undefined) throw this.#followFailure;
     const bytes = this.#whereItLies(() => this.#readerOf(partition).read(offset, bytesMax));
     return bytes === undefined ? undefined : { bytes };
   }
 
   subscribe(onChange: () => void): { close(): void } {
+    this.#watchOthers();
+    return this.listen(onChange);
+  }
+
+  /** As `subscribe`, but told of other processes' entries only when this one comes across them. */
+  protected listen(onChange: () => void): { close(): void } {
     const listener = () => onChange(); // so that one function may subscribe twice
     this.#listeners.add(listener);
     return { close: () => this.#listeners.delete(listener) };
@@ -202,7 +217,9 @@ export class LogBroker implements Broker {
 
   async close(): Promise<void> {
     await this.committer.close();
-    this.#watch.close();
+    this.#watch?.close();
+    this.#turns.close();
+    this.#poll.close();
     this.#listeners.clear();
     this.#store.close();
   }
@@ -230,11 +247,14 @@ export class LogBroker implements Broker {
     return reader;
   }
 
+  #watchOthers(): void {
+    this.#watch ??= this.#store.watch(() => this.#follow());
+  }
+
   /** A failure is met again, and reported, by whoever reads or commits next. */
   #follow(): void {
     try {
       if (this.#store.follow()) this.#notify();
-      this.committer.lockMayBeFree();
     } catch (error) {
       this.#followFailure = error;
       this.#notify();

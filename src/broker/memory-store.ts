@@ -7,6 +7,9 @@ import type { Entry, Operation } from './operation.ts';
 import type { Range } from './ranges.ts';
 import { assignOffsets } from './record-batch.ts';
 
+/** No other process has this store. */
+const alone = { close: () => {} };
+
 export class MemoryStore implements EntryStore {
   readonly catalogue: Catalogue = emptyCatalogue();
   readonly entries: Entry[] = [];
@@ -31,8 +34,16 @@ export class MemoryStore implements EntryStore {
     return false;
   }
 
+  poll(): { close(): void } {
+    return alone;
+  }
+
   watch(): { close(): void } {
-    return { close: () => {} };
+    return alone;
+  }
+
+  watchTurn(): { close(): void } {
+    return alone;
   }
 
   read(

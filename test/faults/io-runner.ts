@@ -195,6 +195,7 @@ const kinds: readonly (readonly [RegExp, string])[] = [
   [/\/state\/.+\.db$/, 'state file'],
   [/\/state\/[^/]+$/, 'directory of a state'],
   [/\/processes\/[^/]+$/, 'heartbeat'],
+  [/\/turns\/[^/]+$/, 'turns'],
   [/\/millrace\.json\.new$/, 'new identity'],
 ];
 
