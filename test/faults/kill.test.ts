@@ -1,98 +1,137 @@
 /**
- * kill -9 of real processes: at every named step five times in a row, each process going on where
- * the last one died, and at random. The output must be that of an uninterrupted run.
- * `MILLRACE_KILLS=200` runs more random ones.
+ * kill -9 of real processes, each going on where the last one died: at every named step, and at
+ * random moments. Where the input was there before, the output must be that of an uninterrupted
+ * run; where it came live, nothing may be lost or doubled, and each key's result must be right.
+ *
+ * A crash counts only if it left work: the next process that opens the directory tells.
+ * `MILLRACE_KILLS=200` makes more random ones.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { failpoints } from '../../src/platform/index.ts';
-import { seededChoices } from '../support/choices.ts';
+import { type Failpoint, failpoints } from '../../src/platform/index.ts';
+import { type Choose, seededChoices } from '../support/choices.ts';
+import { ended, start } from './processes.ts';
+import { readings, rightSummary, summaryOf } from './readings.ts';
+
+type Feed = 'history' | 'live';
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-kill-'));
-const child = join(import.meta.dirname, 'child.ts');
-const crashesEach = 5;
-const randomKills = Number(process.env.MILLRACE_KILLS ?? 40);
+const randomKills = Number(process.env.MILLRACE_KILLS ?? 32);
 
-interface Ended {
-  readonly signal: NodeJS.Signals | null;
-  readonly output: string;
-  readonly worked: boolean;
-}
-
-let expected = '';
+let intact = '';
+/** What a child says when nothing is left to do. */
+let allDone: Readonly<Record<Feed, number>>;
 
 beforeAll(async () => {
-  expected = (await ended(start(join(root, 'intact')))).output;
-  expect(expected.length).toBeGreaterThan(10_000);
+  intact = (await ended(start('child.ts', join(root, 'intact'), 'history'))).output;
+  const outputs: Record<string, string[]> = JSON.parse(intact);
+  allDone = { history: Object.values(outputs).flat().length, live: readings.length };
+  expect(allDone.history).toBeGreaterThan(500);
 });
 
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-function start(directory: string, ...args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [child, directory, ...args]);
-}
+/** A directory that process after process dies in. */
+class Series {
+  readonly #path = mkdtempSync(join(root, 'series-'));
+  readonly #feed: Feed;
+  /** Crashes of which it is not known yet whether they left work. */
+  #open: string[] = [];
+  /** What each crash that left work was told to be. */
+  readonly crashes: string[] = [];
 
-function ended(process: ChildProcess, onWorking: () => void = () => {}): Promise<Ended> {
-  let output = '';
-  let errors = '';
-  process.stdout?.on('data', (data) => {
-    output += data;
-  });
-  process.stderr?.on('data', (data) => {
-    errors += data;
-    if (errors.endsWith('working\n')) onWorking();
-  });
-  return new Promise((resolve, reject) => {
-    process.on('close', (code, signal) => {
-      if (code !== 0 && signal === null) reject(new Error(errors));
-      else resolve({ signal, output, worked: errors.includes('working') });
+  constructor(feed: Feed) {
+    this.#feed = feed;
+  }
+
+  /**
+   * Runs a process, which dies at the n-th time that it passes a step, or so many ms after it has
+   * begun to work. False where it came to its end: then its output is right.
+   */
+  async crash(at: { step?: Failpoint; hit?: number; afterMs?: number }): Promise<boolean> {
+    const { step, hit = 1, afterMs } = at;
+    const args = step === undefined ? [] : [step, `${hit}`];
+    const child = start('child.ts', this.#path, this.#feed, ...args);
+    const { signal, output, errors } = await ended(child, (line) => {
+      if (line !== 'working' || afterMs === undefined) return;
+      setTimeout(() => child.kill('SIGKILL'), afterMs);
     });
-  });
+    const done = /^done (\d+)$/m.exec(errors)?.[1];
+    if (done !== undefined) {
+      if (Number(done) < allDone[this.#feed]) this.crashes.push(...this.#open);
+      this.#open = [];
+    }
+    if (signal === null) {
+      this.#check(output);
+      return false;
+    }
+    expect(signal).toBe('SIGKILL');
+    this.#open.push(step ?? 'random');
+    return true;
+  }
+
+  /** Runs to the end: what has come of it is right. */
+  async finish(): Promise<void> {
+    expect(await this.crash({})).toBe(false);
+  }
+
+  #check(output: string): void {
+    if (this.#feed === 'live') expect(summaryOf(JSON.parse(output))).toEqual(rightSummary());
+    else expect(output === intact, `${this.#path} has another output`).toBe(true);
+  }
 }
 
-describe('after kill -9 at', () => {
-  test.concurrent.each(failpoints)(
-    '%s, five times in a row, the output is the same',
-    async (failpoint) => {
-      let directory = join(root, failpoint);
-      let crashes = 0;
-      for (let tries = 0; crashes < crashesEach && tries < 3 * crashesEach; tries++) {
-        const { signal, output } = await ended(start(directory, failpoint, String(1 + crashes)));
-        if (signal === 'SIGKILL') {
-          crashes++;
-          continue;
-        }
-        expect(output).toBe(expected); // it came to its end: another directory
-        directory = join(root, `${failpoint}-${tries}`);
+/** A series that dies at each of the steps, until it comes to its end. */
+async function crashAtEach(steps: Iterable<Failpoint>, choose: Choose): Promise<Series> {
+  const series = new Series('history');
+  let isFirst = true; // in a new directory every step is reached
+  for (const step of steps) {
+    if (!(await series.crash({ step, hit: isFirst ? 1 : 1 + choose(3) }))) break;
+    isFirst = false;
+  }
+  await series.finish();
+  return series;
+}
+
+describe('kill -9 at every named step changes no output', () => {
+  test.concurrent.each([1, 2, 3, 4, 5])(
+    'the %d. time',
+    async (time) => {
+      const choose = seededChoices(time);
+      const left = new Set<string>(failpoints);
+      for (let tries = 0; left.size > 0 && tries < 2 * failpoints.length; tries++) {
+        const steps = failpoints.filter((step) => left.has(step));
+        const { crashes } = await crashAtEach(steps, choose);
+        for (const step of crashes) left.delete(step);
       }
-      expect((await ended(start(directory))).output).toBe(expected);
-      expect(crashes).toBe(crashesEach);
+      expect([...left]).toEqual([]);
     },
-    120_000,
+    180_000,
   );
 });
 
-describe('after kill -9 at random', () => {
-  test.each([1, 2])(
-    'moments, again and again, the output is the same (seed %d)',
-    async (seed) => {
+describe('kill -9 at random moments, again and again,', () => {
+  test.concurrent.each([
+    ['changes no output', 'history', 1],
+    ['changes no output', 'history', 2],
+    ['loses and doubles nothing of live input', 'live', 3],
+    ['loses and doubles nothing of live input', 'live', 4],
+  ] as const)(
+    '%s (%s, seed %d)',
+    async (_, feed, seed) => {
       const choose = seededChoices(seed);
-      let crashes = 0;
-      for (let series = 0; crashes < randomKills / 2; series++) {
-        const directory = join(root, `random-${seed}-${series}`);
-        for (let tries = 0; tries < 8; tries++) {
-          const process = start(directory);
-          const { signal, worked } = await ended(process, () => {
-            setTimeout(() => process.kill('SIGKILL'), choose(60));
-          });
-          if (signal === 'SIGKILL' && worked) crashes++;
+      for (let crashes = 0; crashes < randomKills / 4; ) {
+        const series = new Series(feed);
+        for (let tries = 0; tries < 12; tries++) {
+          if (!(await series.crash({ afterMs: choose(100) }))) break;
         }
-        expect((await ended(start(directory))).output).toBe(expected);
+        await series.finish();
+        expect(series.crashes.length).toBeGreaterThan(0);
+        crashes += series.crashes.length;
       }
     },
-    600_000,
+    180_000 + randomKills * 5000,
   );
 });

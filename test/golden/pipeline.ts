@@ -6,6 +6,7 @@
 import {
   type Append,
   type Broker,
+  type Durability,
   openBroker,
   partitionOf,
   RecordBatchBuilder,
@@ -131,6 +132,10 @@ export interface SessionOptions {
   readonly takeOver?: boolean;
   /** The input was acknowledged in an earlier session: it must be there. */
   readonly acknowledged?: boolean;
+  /** Default `disk`. */
+  readonly durability?: Durability;
+  /** Sees what the directory holds before anything is added. */
+  readonly onOpen?: (broker: Broker) => void;
 }
 
 /** Opens the directory and starts the jobs, feeding the input first if it is not there. */
@@ -138,9 +143,10 @@ export async function startSession(
   platform: Platform,
   directory: string,
   input: readonly Reading[],
-  { takeOver = false, acknowledged = false }: SessionOptions = {},
+  { takeOver = false, acknowledged = false, durability = 'disk', onOpen }: SessionOptions = {},
 ): Promise<Session> {
-  const broker = await openBroker(platform, directory, smallLog);
+  const broker = await openBroker(platform, directory, { ...smallLog, durability });
+  onOpen?.(broker);
   if (broker.describeTopic(inputTopic) === undefined) {
     await broker.createTopic(inputTopic, { partitions: inputPartitions });
   }
@@ -151,6 +157,7 @@ export async function startSession(
   const options: RunOptions = {
     ...smallEpochs,
     broker,
+    durability,
     stateDirectory: directory,
     platform,
     takeOver,
