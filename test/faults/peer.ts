@@ -1,0 +1,52 @@
+/**
+ * Another process at a test's directory: `peer.ts DIRECTORY ROLE [WHAT]`.
+ *
+ *   append NAME     appends `NAME 0`, `NAME 1`, ... one commit each
+ *   stop FAILPOINT  appends `before`; after a line on standard input it appends `during`, and stops
+ *                   itself (SIGSTOP) where it passes the step
+ *   job             runs the counting job until it ends
+ *
+ * What happens is told on standard error, a line each.
+ */
+
+import { openBroker } from '../../src/broker/index.ts';
+import { isMillraceError, nodePlatform } from '../../src/platform/index.ts';
+import { run } from '../../src/runtime/index.ts';
+import { appendOf } from '../contracts/broker.ts';
+import { appendsEach, counting, records } from './peers.ts';
+
+const [, , directory = '', role = '', what = ''] = process.argv;
+let isArmed = false;
+
+const platform = nodePlatform({
+  failpoint: (name) => {
+    if (!isArmed || name !== what) return;
+    isArmed = false;
+    say('stopping');
+    process.kill(process.pid, 'SIGSTOP');
+  },
+});
+
+const broker = await openBroker(platform, directory, { durability: 'process' });
+say('open');
+if (role === 'append') {
+  for (let i = 0; i < appendsEach; i++) await broker.append([appendOf(records, [`${what} ${i}`])]);
+} else if (role === 'stop') {
+  await broker.append([appendOf(records, ['before'])]);
+  say('ready');
+  await new Promise((resolve) => process.stdin.once('data', resolve));
+  isArmed = true;
+  await broker.append([appendOf(records, ['during'])]);
+  process.stdin.destroy();
+} else {
+  const handle = await run(counting, { broker, stateDirectory: directory, platform });
+  handle.status$.subscribe(({ state }) => say(state));
+  await handle.done.catch((error: unknown) => say(isMillraceError(error) ? error.code : 'other'));
+}
+say('done');
+await broker.close();
+await platform.background.close();
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
