@@ -27,13 +27,18 @@ const topics = [
   { topic: 'small', partition: 1 },
   { topic: 'large', partition: 0 },
 ] as const;
-const log = { journalFileBytes: 32 * 1024, largeBytes: 8 * 1024, recentBytesMax: 0 } as const;
+const platform = nodePlatform(); // one for all: its background takes long to start
+const log = {
+  durability: 'process', // nothing here cuts the power
+  journalFileBytes: 32 * 1024,
+  largeBytes: 8 * 1024,
+  recentBytesMax: 0,
+} as const;
 const refusals = ['DAMAGED', 'FILE_MISMATCH', 'DIRECTORY'];
 
 let expected = '';
 
 beforeAll(async () => {
-  const platform = nodePlatform();
   const broker = await openBroker(platform, intact, log);
   await broker.createTopic('small', { partitions: 2 });
   await broker.createTopic('large');
@@ -43,16 +48,17 @@ beforeAll(async () => {
       await broker.append([appendOf(topics[2], [`large ${i} ${'y'.repeat(9000)}`])]);
   }
   await broker.close();
-  await platform.background.close();
   expected = await contentOf(intact);
   expect(expected).toContain('value 149');
 });
 
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+afterAll(async () => {
+  await platform.background.close();
+  rmSync(root, { recursive: true, force: true });
+});
 
 /** Everything that can be read, or the code and message of the refusal. */
 async function contentOf(directory: string): Promise<string> {
-  const platform = nodePlatform();
   try {
     const broker = await openBroker(platform, directory, log);
     try {
@@ -63,8 +69,6 @@ async function contentOf(directory: string): Promise<string> {
   } catch (error) {
     if (isMillraceError(error)) return `${error.code}: ${error.message}`;
     throw error;
-  } finally {
-    await platform.background.close();
   }
 }
 
@@ -213,12 +217,10 @@ describe('files of different ages', () => {
     cpSync(intact, older, { recursive: true });
     const newer = join(root, 'newer');
     cpSync(intact, newer, { recursive: true });
-    const platform = nodePlatform();
     const broker = await openBroker(platform, newer, log);
     for (let i = 0; i < 120; i++)
       await broker.append([appendOf(topics[0], [`more ${'z'.repeat(400)}`])]);
     await broker.close();
-    await platform.background.close();
     const content = await contentOf(newer);
     for (const name of filesBelow(older, /catalogue\.db$|\d\.journal$|mark$/)) {
       const mixed = join(root, 'mixed');
@@ -233,7 +235,6 @@ describe('files of different ages', () => {
 
   test('of another directory are refused', async () => {
     const other = join(root, 'other');
-    const platform = nodePlatform();
     await (await openBroker(platform, other, log)).close();
     for (const name of ['catalogue.db', 'millrace.json']) {
       const content = await contentAfter((directory) =>
@@ -241,7 +242,6 @@ describe('files of different ages', () => {
       );
       expect(content).toMatch(/^(FILE_MISMATCH|DAMAGED): /);
     }
-    await platform.background.close();
   });
 
   test('a newer format is refused', async () => {

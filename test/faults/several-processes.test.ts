@@ -11,9 +11,7 @@ import { appendsEach, counting, counts, records } from './peers.ts';
 import { ended, start } from './processes.ts';
 
 /** The directory of a test, opened by the test's own process. */
-async function openHere(
-  options: EmbeddedBrokerOptions = {},
-): Promise<{
+async function openHere(options: EmbeddedBrokerOptions = {}): Promise<{
   directory: string;
   broker: Broker;
   runHere(options?: RunOptions): Promise<JobHandle>;
