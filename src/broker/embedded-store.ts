@@ -121,6 +121,7 @@ export class EmbeddedStore implements EntryStore {
   }
 
   follow(): boolean {
+    if (this.#options.mark.read() === this.#journal.tail.sequence) return false;
     return this.#followWith('marked');
   }
 

@@ -3,8 +3,8 @@
  * and no other one. Called all together, they would take the processors from the one that wins, and
  * from its fdatasync.
  *
- *   turns/waiting   at byte 8 i: since when process i waits, in ms since the epoch (a double, big-
- *                   endian); 0 if it does not
+ *   turns/waiting   at byte 8 i: since when process i waits, in ms since the epoch (a double in the
+ *                   machine's byte order); 0 if it does not
  *   turns/<i>       written to call process i, which watches it
  *
  * i is the process id modulo `slots`: two with the same number are called together, which does no
@@ -19,7 +19,7 @@ import {
   type ProcessLock,
 } from '../platform/index.ts';
 
-const slots = 64;
+const slots = 32;
 const slotBytes = 8;
 
 /** How long a process that has called another one leaves the lock to it, in ms. */
@@ -79,8 +79,10 @@ class Turns {
   readonly #directory: string;
   readonly #waiting: File;
   readonly #own: number;
-  readonly #bytes = Buffer.alloc(slots * slotBytes);
-  readonly #slot = Buffer.alloc(slotBytes);
+  readonly #since = new Float64Array(slots);
+  readonly #sinceBytes = new Uint8Array(this.#since.buffer);
+  readonly #slot = new Float64Array(1);
+  readonly #slotBytes = new Uint8Array(this.#slot.buffer);
   /** Open files of other processes. */
   readonly #others = new Map<number, File>();
 
@@ -100,19 +102,18 @@ class Turns {
 
   /** Notes since when this process waits; 0: it does not. */
   wait(since: number): void {
-    this.#slot.writeDoubleBE(since);
-    ignoringFailures(() => this.#waiting.write(this.#slot, this.#own * slotBytes));
+    this.#slot[0] = since;
+    ignoringFailures(() => this.#waiting.write(this.#slotBytes, this.#own * slotBytes));
   }
 
   /** Calls the process that has waited longest; false if none waits. */
   callNext(): boolean {
-    const length = ignoringFailures(() =>
-      this.#waiting.read(this.#bytes, 0, this.#bytes.length, 0),
-    );
-    const next = longestWaiting(this.#bytes.subarray(0, length ?? 0));
+    this.#since.fill(0);
+    ignoringFailures(() => this.#waiting.read(this.#sinceBytes, 0, slots * slotBytes, 0));
+    const next = longestWaiting(this.#since);
     if (next === undefined || next === this.#own) return false;
     ignoringFailures(() => {
-      this.#waiting.write(Buffer.alloc(slotBytes), next * slotBytes);
+      this.#waiting.write(new Uint8Array(slotBytes), next * slotBytes);
       const file = this.#others.get(next) ?? this.#open(`${next}`);
       this.#others.set(next, file);
       file.write(Uint8Array.of(1), 0);
@@ -134,14 +135,14 @@ class Turns {
   }
 }
 
-function longestWaiting(bytes: Buffer): number | undefined {
+function longestWaiting(since: Float64Array): number | undefined {
   let longest: number | undefined;
   let earliest = Number.POSITIVE_INFINITY;
-  for (let at = 0; at + slotBytes <= bytes.length; at += slotBytes) {
-    const since = bytes.readDoubleBE(at);
-    if (!(since > 0 && since < earliest)) continue;
-    earliest = since;
-    longest = at / slotBytes;
+  for (let i = 0; i < slots; i++) {
+    const time = since[i] as number; // one for each slot
+    if (!(time > 0 && time < earliest)) continue;
+    earliest = time;
+    longest = i;
   }
   return longest;
 }

@@ -174,9 +174,7 @@ export class Journal {
     this.#file.file.close();
   }
 
-  /**
-   * Makes the next entry in the writer; returns its operations with the places of their appends.
-   */
+  /** Makes the next entry in the writer; returns its operations, with places of their appends. */
   #encode(operations: readonly PlacedOperation[]): Operation[] {
     const { journal, position, sequence, checksum } = this.#tail;
     return encodeEntry(

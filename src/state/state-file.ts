@@ -58,7 +58,7 @@ export class StateFile {
     return Number(this.#meta('folded_offset') ?? 0);
   }
 
-  /** No entry is newer than this changelog offset; beyond `foldedOffset` while a fold is under way. */
+  /** No entry is newer than this changelog offset: beyond `foldedOffset` during a fold. */
   get foldingThrough(): number {
     return Number(this.#meta('folding_through') ?? 0);
   }
