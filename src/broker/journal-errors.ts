@@ -16,7 +16,7 @@ export function behindMark(
   );
 }
 
-/** The catalogue, which is written after its entries are durable, knows of one that is not there. */
+/** The catalogue is written after its entries are durable, but knows of one that is not there. */
 export function behindCatalogue(path: string, sequence: number, position: number): MillraceError {
   return new MillraceError(
     'FILE_MISMATCH',
