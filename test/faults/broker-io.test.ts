@@ -108,7 +108,7 @@ describe('a full disk', () => {
       });
       const failure = await failureOf(append(opened, 'x'.repeat(900)));
       expect(failure).toMatchObject({ code: 'DISK_FULL', retryable: true });
-      expect(failure.message).toContain("Can't write /data/journal/1.journal: the disk is full");
+      expect(failure.message).toContain("Can't write to /data/journal/1.journal: the disk is full");
       expect(readAll(opened.broker, t0)).toEqual(['before']);
       await append(opened, 'after');
       expect(readAll(opened.broker, t0)).toEqual(['before', 'after']);

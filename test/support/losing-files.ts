@@ -14,7 +14,7 @@
 import type { FileSystemKind } from '../../src/platform/index.ts';
 import type { Choose } from './choices.ts';
 import { LosingDirectory, type LosingNode } from './losing-nodes.ts';
-import { failure, namesOf } from './losing-paths.ts';
+import { failure, faultOf, namesOf } from './losing-paths.ts';
 import { LosingProcess } from './losing-process.ts';
 
 /** Everything that a process does to files, as far as it can fail. */
@@ -155,7 +155,7 @@ export class LosingFileSystem {
       if (fault.operation !== operation || fault.path?.(path) === false) continue;
       if (fault.left-- > 0) continue;
       this.#faults.splice(i, 1);
-      const error = failure(operation, path, systemErrors[fault.error ?? 'IO']);
+      const error = faultOf(operation, path, systemErrors[fault.error ?? 'IO']);
       return { error, shortWriteBytes: fault.shortWriteBytes ?? 0 };
     }
     return undefined;
