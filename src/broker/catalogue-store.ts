@@ -215,8 +215,9 @@ function readCatalogue(
   if (meta.directoryId !== directoryId) {
     throw new MillraceError(
       'FILE_MISMATCH',
-      `${path} is from another directory (${meta.directoryId}, not ${directoryId}). Put the ` +
-        `right file back, or restore the whole directory from a backup.`,
+      `${path} belongs to directory ${meta.directoryId}, and millrace.json beside it to ` +
+        `${directoryId}: one of them is from elsewhere. Put the right file back, or restore the ` +
+        'whole directory from a backup.',
     );
   }
   catalogue.applied = meta.applied;

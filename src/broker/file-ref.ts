@@ -26,3 +26,9 @@ export function kindOf(file: FileRef): FileKind {
 export function numberOf(file: FileRef): number {
   return Math.floor(file / 4);
 }
+
+/** The name of the file in its directory. */
+export function fileNameOf(file: FileRef): string {
+  const number = numberOf(file);
+  return kindOf(file) === 'journal' ? `${number}.journal` : `${kindOf(file)}-${number}.log`;
+}

@@ -129,7 +129,7 @@ export function openJournalFile(
   mode: 'read' | 'write' = 'write',
 ): JournalFile {
   const path = journalPath(directory, number);
-  if (!files.exists(path)) throw missingFile(path);
+  if (!files.exists(path)) throw missingFile(files, directory, number);
   const file = files.open(path, mode);
   try {
     const header = readHeader(file, path);
@@ -178,11 +178,22 @@ export function readHeader(file: File, path: string): JournalHeader {
   return { directoryId, number, fileId };
 }
 
-function missingFile(path: string): MillraceError {
+/** Where the journal begins behind it, it may have been sorted: then the catalogue is too old. */
+function missingFile(files: FileSystem, directory: string, number: number): MillraceError {
+  const numbers = files
+    .list(`${directory}/journal`)
+    .map((name) => Number(/^(\d+)\.journal$/.exec(name)?.[1] ?? 0));
+  const isOlder =
+    numbers.every((other) => other === 0 || other > number) && Math.max(...numbers) > 0;
+  const path = journalPath(directory, number);
   return new MillraceError(
     'FILE_MISMATCH',
-    `${path} is missing. It holds commits that no other file has: put it back, or restore the ` +
-      `whole directory from a backup.`,
+    isOlder
+      ? `${directory}/catalogue.db is missing or older than the journal, or ${path} was removed: ` +
+          'the catalogue goes on from that file, and the journal begins behind it. Put the right ' +
+          'file back, or restore the whole directory from one backup.'
+      : `${path} is missing. It holds commits that no other file has: put it back, or restore ` +
+          'the whole directory from a backup.',
   );
 }
 

@@ -12,6 +12,7 @@
 import { MillraceError } from '../platform/index.ts';
 import type { PartitionState, TopicState } from './catalogue.ts';
 import type { EntryStore } from './entry-store.ts';
+import { fileNameOf } from './file-ref.ts';
 import type { Range, RangeList } from './ranges.ts';
 import { type BatchHeader, batchHeaderBytes, readBatchHeader } from './record-batch.ts';
 import { RecordCursor } from './record-cursor.ts';
@@ -195,7 +196,8 @@ export class PartitionReader {
     return new MillraceError(
       'DAMAGED',
       `Records of ${this.#topic.name}/${this.#partition} from offset ${range.base} are damaged ` +
-        `at byte ${range.position + skip} of their file: ${what}.`,
+        `at byte ${range.position + skip} of ${fileNameOf(range.file)}: ${what}. ` +
+        'Put the right file back, or restore the whole directory from a backup.',
     );
   }
 }
