@@ -25,7 +25,9 @@ import { realClock } from './support/real-clock.ts';
 import { SimulatedMachine } from './support/simulated-platform.ts';
 
 const cups = topic('cups', { key: string(), value: json<{ price: number }>() });
-const counts = topic('counts', { key: string(), value: json<unknown>() });
+const copies = topic('copies', { key: string(), value: json<{ price: number }>() });
+const counts = topic('counts', { key: string(), value: json<Readonly<Record<string, number>>>() });
+const euros = topic('euros', { key: string(), value: number() });
 const partition = { topic: 'cups', partition: 0 };
 
 /** A record of `cups` as an append. */
@@ -72,7 +74,7 @@ const provoke: { readonly [Code in ErrorCode]: () => unknown } = {
   INVALID: () =>
     job('count', ({ from }) => {
       // @ts-expect-error: the option is misspelled
-      from(cups, { outOfOrdernes: '3h' }).to(counts);
+      from(cups, { outOfOrdernes: '3h' }).to(copies);
     }),
   ENCODE: () => json<unknown>().encode({ at: new Date(0) }),
   DECODE: () => number().decode(Buffer.from('3.5'), 0, 3),
@@ -82,7 +84,7 @@ const provoke: { readonly [Code in ErrorCode]: () => unknown } = {
         const fail = (): number => {
           throw new Error('no such currency');
         };
-        from(cups).map(fail, { name: 'to-euro' }).to(counts);
+        from(cups).map(fail, { name: 'to-euro' }).to(euros);
       }),
     ),
   STATE_MISMATCH: async () => {

@@ -70,7 +70,9 @@ describe('a data directory', () => {
       expect(start, 'entries stand back to back').toBe(position);
       position += bytes.length;
     }
-    expect(entries).toHaveLength(5);
+    expect(position).toBe(
+      JSON.parse(codeOf('json', 'catalogue.db meta.value') ?? '').tail.position,
+    );
     const mark = readFileSync(`${directory}/journal/mark`);
     expect(shownOf('journal/mark')).toEqual([{ start: 0, bytes: new Uint8Array(mark) }]);
     const identity = readFileSync(`${directory}/millrace.json`, 'utf8');
@@ -94,9 +96,13 @@ describe('a data directory', () => {
 });
 
 test('headers have the sizes that the text names', () => {
-  expect(text).toContain(`An entry is a header of ${entryHeaderBytes} bytes`);
-  expect(text).toContain(`the header has ${batchHeaderBytes}\nbytes`);
-  expect(text).toContain(`stands at byte ${journalHeaderBytes} (hexadecimal 1000)`);
+  const sizeIn = (before: string) => {
+    const words = before.replaceAll(' ', '\\s+');
+    return Number(new RegExp(`${words}\\s+(\\d+)\\b`).exec(text)?.[1]);
+  };
+  expect(sizeIn('An entry is a header of')).toBe(entryHeaderBytes);
+  expect(sizeIn('the header has')).toBe(batchHeaderBytes);
+  expect(sizeIn('the first entry stands at byte')).toBe(journalHeaderBytes);
 });
 
 /** One of each kind; the compiler refuses a kind that is missing. */
