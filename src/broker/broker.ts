@@ -36,11 +36,14 @@ export interface PartitionDescription {
   readonly start: number;
   /** The offset that the next record gets. */
   readonly end: number;
+  /** Of its record batches, as they lie in the log. */
   readonly bytes: number;
 }
 
+/** A topic as the catalogue knows it. */
 export interface TopicDescription {
   readonly name: string;
+  /** From 1, never used again: a topic that was deleted and made again has another one. */
   readonly id: number;
   /** Made by the engine for itself (a changelog); hidden from listings unless asked for. */
   readonly internal: boolean;
@@ -122,9 +125,11 @@ export interface Batches {
   readonly bytes: Uint8Array;
 }
 
+/** What a broker tells about itself. */
 export interface BrokerStatus {
   /** Entries in the journal so far. */
   readonly sequence: number;
+  /** Commits of tasks by this process since it opened. */
   readonly commits: number;
   /** Bytes appended by this process since it opened. */
   readonly bytesAppended: number;
@@ -153,14 +158,23 @@ export interface Broker {
   /** By name; internal ones are left out. */
   listTopics(): TopicDescription[];
 
-  /** Resolves after the records are durable and visible. All appends of a call are one commit. */
+  /**
+   * Resolves after the records are durable and visible. All appends of a call are one commit.
+   *
+   * Fails with `TOPIC_MISSING`, or `INVALID` (a partition that the topic does not have, a timestamp
+   * too far in the future, a sequence that does not follow); with `LOCK_TIMEOUT` or `DISK_FULL`,
+   * where a retry helps; with `IO`; all having written nothing. `OUTCOME_UNKNOWN`: a sync failed.
+   */
   append(appends: readonly Append[], producer?: ProducerSequence): Promise<readonly Appended[]>;
 
   /**
    * Becomes the task's newest member. Fails with `TASK_HELD` while another live member holds it.
    */
   claim(task: string, options?: ClaimOptions): Promise<Claim>;
-  /** Fails with `FENCED` once another member has claimed the task. */
+  /**
+   * Fails with `FENCED` once another member has claimed the task, or where the epoch is not the
+   * next one; with `OFFSET_OUT_OF_RANGE` for a position beyond the log's end; else as `append` does.
+   */
   commit(commit: Commit): Promise<readonly Appended[]>;
   /** Lets another member claim the task at once. */
   release(claim: { readonly task: string; readonly incarnation: number }): Promise<void>;
@@ -178,6 +192,7 @@ export interface Broker {
    * `TOPIC_MISSING`.
    */
   endOf(partition: TopicPartition): number;
+  /** The first offset that can be read. `TOPIC_MISSING`. */
   startOf(partition: TopicPartition): number;
   /**
    * The offset of the first record with this timestamp or a later one; the end where there is none.
@@ -193,5 +208,6 @@ export interface Broker {
   subscribe(onChange: () => void): { close(): void };
 
   status(): BrokerStatus;
+  /** Finishes what was handed in; everything later fails with `CLOSED`. */
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import { MemoryStore } from './memory-store.ts';
 import type { Holder } from './operation.ts';
 
 export interface MemoryBrokerOptions {
+  /** Tells the time against which timestamps in the future are checked. */
   readonly clock: Clock;
   /** Default `memory`. */
   readonly id?: string;
@@ -15,6 +16,7 @@ export interface MemoryBrokerOptions {
   readonly entryBytesMax?: number;
 }
 
+/** The log in memory; nothing outlives the process. `run(job, { broker })` runs a job on it. */
 export class MemoryBroker extends LogBroker {
   constructor(options: MemoryBrokerOptions) {
     const holder: Holder = { instance: 'memory', pid: 0, host: 'memory' };

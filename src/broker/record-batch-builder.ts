@@ -24,6 +24,14 @@ const batchBytesMax = 2 ** 31 - 1;
 /** Shorter copies are faster byte by byte than through TypedArray.set, which costs 20 ns. */
 const byteLoopMax = 24;
 
+/**
+ * Makes record batches in Kafka's format v2, for `Broker.append`.
+ *
+ * @example
+ * const builder = new RecordBatchBuilder();
+ * builder.append(Date.now(), key, value);
+ * const batches = builder.build();
+ */
 export class RecordBatchBuilder {
   #bytes: Uint8Array;
   #position = batchHeaderBytes;

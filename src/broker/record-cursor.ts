@@ -11,8 +11,18 @@ const noBytes = new Uint8Array(0);
 /** A number of so many bytes has at most 28 bits; with more it may not fit into 32. */
 const varintExactBytes = 4;
 
+/**
+ * Reads the records of what `Broker.read` gives. Positions are bytes in `bytes`: the key is
+ * `[keyStart, keyEnd)`, the value `[valueStart, valueEnd)`.
+ *
+ * @example
+ * cursor.reset(batches.bytes);
+ * while (cursor.next()) console.log(cursor.offset, cursor.timestamp);
+ */
 export class RecordCursor {
+  /** What the cursor walks over. */
   bytes: Uint8Array = noBytes;
+  /** Of the current record, in its partition. */
   offset = 0;
   /** In ms. */
   timestamp = 0;

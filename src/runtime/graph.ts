@@ -158,23 +158,30 @@ export interface ProcessDefinition {
     | undefined;
 }
 
+/** A timer that is due. */
 export interface Timer {
   readonly kind: 'event' | 'processing';
+  /** What it was set for, ms since the epoch; the clock may have gone on. */
   readonly time: number;
 }
 
 /** One value of the current key. */
 export interface ValueState<Value> {
+  /** Undefined where there is none. Not to be changed in place: `set` another one. */
   get(): Value | undefined;
+  /** Fails with `ENCODE` for what its codec would not give back equal. */
   set(value: Value): void;
   /** Sets what `change` makes of the current value. */
   update(change: (current: Value | undefined) => Value): void;
+  /** Forgets the value. */
   clear(): void;
 }
 
 /** Timers of the current key; setting one twice is setting it once. */
 export interface TimerService {
+  /** `time`: ms since the epoch, rounded up to whole ones. One in the past fires at once. */
   set(time: number): void;
+  /** Does nothing where there is no such timer. */
   delete(time: number): void;
 }
 

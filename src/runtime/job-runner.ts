@@ -17,12 +17,15 @@ import { TaskLoop, type TaskLoopOptions } from './task-loop.ts';
 
 /** A job that runs in this process. */
 export interface JobHandle {
+  /** The job's name. */
   readonly job: string;
+  /** The status now: state, watermark, lag of each partition, metrics, the last failure. */
   status(): JobStatus;
   /**
    * The status now, and after each change; at most ten a second. Completes when the job has ended.
    */
   readonly status$: Observable<JobStatus>;
+  /** Counters now. */
   metrics(): JobMetrics;
   /** Failures so far, the latest last; at most 100 are kept. */
   readonly errors: readonly Error[];

@@ -7,7 +7,10 @@ const plain = json<unknown>();
 /** In an array, so that nothing yet differs from null. */
 type Kept = [] | [unknown];
 
-/** What `select` returned for the first record that came; it must be plain JSON. */
+/**
+ * What `select` returned for the first record that came; it must be plain JSON (else `ENCODE`).
+ * @example .aggregate({ opened: first((trade) => trade.price) })
+ */
 export function first<Value, Result>(select: (value: Value) => Result): Aggregate<Value, Result> {
   return keeping('first', (kept, value) => (kept.length === 1 ? kept : keep(select, value)));
 }

@@ -6,7 +6,10 @@
  */
 import { type Aggregate, accumulatorCodec, finite } from './aggregate.ts';
 
-/** How many records. */
+/**
+ * How many records.
+ * @example .aggregate({ flights: count() })
+ */
 export function count(): Aggregate<unknown, number> {
   return {
     name: 'count',
@@ -21,12 +24,18 @@ export function count(): Aggregate<unknown, number> {
 /** Sum and compensation. */
 type Sum = [sum: number, compensation: number, count: number];
 
-/** The sum of what `select` returns, which must be finite numbers. */
+/**
+ * The sum of what `select` returns, which must be finite numbers (else `USER_FUNCTION`).
+ * @example .aggregate({ balance: sum((p) => p.amount) })
+ */
 export function sum<Value>(select: (value: Value) => number): Aggregate<Value, number> {
   return summing('sum', select, ([total, compensation]) => total + compensation);
 }
 
-/** The arithmetic mean of what `select` returns, which must be finite numbers. */
+/**
+ * The arithmetic mean of what `select` returns, which must be finite numbers.
+ * @example .aggregate({ meanDelay: mean((f) => f.delay) })
+ */
 export function mean<Value>(select: (value: Value) => number): Aggregate<Value, number> {
   return summing('mean', select, ([total, compensation, n]) => (total + compensation) / n);
 }
@@ -94,7 +103,10 @@ function extreme<Value>(
   };
 }
 
-/** The share of records for which `holds` returns true: 0 to 1. */
+/**
+ * The share of records for which `holds` returns true: 0 to 1.
+ * @example .aggregate({ delayed: share((f) => f.delay > 15) })
+ */
 export function share<Value>(holds: (value: Value) => boolean): Aggregate<Value, number> {
   type Share = [held: number, all: number];
   return {

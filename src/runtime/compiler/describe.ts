@@ -6,6 +6,7 @@ import { unreachable } from '../../platform/index.ts';
 import type { Graph, GraphNode } from '../graph.ts';
 import { nameSteps } from './names.ts';
 
+/** The steps of a graph as text, a line each. Fails with `INVALID` for an ambiguous identity. */
 export function describeGraph(graph: Graph): string {
   const names = nameSteps(graph);
   const lines = [`job ${graph.job}`];
