@@ -173,7 +173,8 @@ export interface Broker {
   claim(task: string, options?: ClaimOptions): Promise<Claim>;
   /**
    * Fails with `FENCED` once another member has claimed the task, or where the epoch is not the
-   * next one; with `OFFSET_OUT_OF_RANGE` for a position beyond the log's end; else as `append` does.
+   * next one; with `OFFSET_OUT_OF_RANGE` for a position beyond the log's end; else as `append`
+   * does.
    */
   commit(commit: Commit): Promise<readonly Appended[]>;
   /** Lets another member claim the task at once. */
