@@ -1,5 +1,12 @@
 /** The broker in a directory: opens it, keeps house while it is open, and leaves it clean. */
-import { MillraceError, messageOf, type Platform } from '../platform/index.ts';
+import {
+  checkChoice,
+  checkNumbers,
+  checkOptions,
+  MillraceError,
+  messageOf,
+  type Platform,
+} from '../platform/index.ts';
 import type { Broker, BrokerStatus } from './broker.ts';
 import { loadCatalogue } from './catalogue-store.ts';
 import { checkFileSystem, createDirectory, directoryExists, readIdentity } from './directory.ts';
@@ -11,7 +18,9 @@ import { LogBroker } from './log-broker.ts';
 import { Mark } from './mark.ts';
 
 /** How much of a directory survives: a power cut, or only the end of the process. */
-export type Durability = 'disk' | 'process';
+export type Durability = (typeof durabilities)[number];
+
+export const durabilities = ['disk', 'process'] as const;
 
 export interface EmbeddedBrokerOptions {
   /**
@@ -76,6 +85,7 @@ export async function openBroker(
   directory: string,
   options: EmbeddedBrokerOptions = {},
 ): Promise<Broker> {
+  checkBrokerOptions(options);
   const settings = { ...defaults, ...options };
   requireDirectory(platform, directory, settings);
   const lock = platform.openLock(`${directory}/lock.db`);
@@ -216,6 +226,18 @@ class EmbeddedBroker extends LogBroker {
       answer: undefined,
     }));
   }
+}
+
+function checkBrokerOptions(options: EmbeddedBrokerOptions): void {
+  const { durability = defaults.durability } = options;
+  checkOptions('openBroker()', options, Object.keys(defaults));
+  checkChoice('durability of openBroker()', durability, durabilities);
+  const numbers = Object.entries(defaults).filter(([, value]) => typeof value === 'number');
+  checkNumbers(
+    'openBroker()',
+    options,
+    numbers.map(([name]) => name),
+  );
 }
 
 function requireDirectory(platform: Platform, directory: string, settings: Settings): void {

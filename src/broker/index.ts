@@ -2,6 +2,7 @@
 export type * from './broker.ts';
 export {
   type Durability,
+  durabilities,
   type EmbeddedBrokerOptions,
   openBroker,
 } from './embedded-broker.ts';

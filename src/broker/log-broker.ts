@@ -2,7 +2,13 @@
  * The broker around a place where entries are kept: what MemoryBroker and EmbeddedBroker have in
  * common.
  */
-import { type Clock, isMillraceError, MillraceError } from '../platform/index.ts';
+import {
+  type Clock,
+  checkNumbers,
+  checkOptions,
+  isMillraceError,
+  MillraceError,
+} from '../platform/index.ts';
 import type {
   Append,
   Appended,
@@ -25,6 +31,8 @@ import type { Holder } from './operation.ts';
 import { PartitionReader } from './partition-reader.ts';
 import { fenced, partitionOfCatalogue, topicOfCatalogue } from './requests.ts';
 import { checkPartitions, checkTopicName } from './topic-names.ts';
+
+const topicOptions = ['partitions', 'futureTimestampsMaxMs', 'internal'] as const;
 
 /** 7 days. */
 const futureTimestampsMaxMsDefault = 7 * 24 * 60 * 60 * 1000;
@@ -75,6 +83,8 @@ export class LogBroker implements Broker {
     options: TopicOptions & { readonly internal?: boolean } = {},
   ): Promise<void> {
     checkTopicName(name);
+    checkOptions(`createTopic("${name}")`, options, topicOptions);
+    checkNumbers(`createTopic("${name}")`, options, ['futureTimestampsMaxMs']);
     const partitions = options.partitions ?? 1;
     checkPartitions(partitions);
     await this.committer.submitAlone((catalogue) => {
@@ -190,8 +200,7 @@ export class LogBroker implements Broker {
   read(partition: TopicPartition, offset: number, bytesMax: number): Batches | undefined {
     this.#watchOthers();
     if (this.#followFailure !== undefined) throw this.#followFailure;
-    const bytes = this.#whereItLies(() => this.#readerOf(partition).read(offset, bytesMax));
-    return bytes === undefined ? undefined : { bytes };
+    return this.#whereItLies(() => this.#readerOf(partition).read(offset, bytesMax));
   }
 
   subscribe(onChange: () => void): { close(): void } {

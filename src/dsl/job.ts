@@ -100,6 +100,13 @@ function addSource<Key, Value>(
   const where = `from("${topic.name}")`;
   checkOptions(where, options, fromOptions);
   const { eventTime, outOfOrderness = 0, idleAfter = '5s', quietAfter = '10s' } = options;
+  if (eventTime !== undefined && typeof eventTime !== 'function') {
+    throw new MillraceError(
+      'INVALID',
+      `eventTime of ${where} can't be ${String(eventTime)}: give a function of the value that ` +
+        'returns ms since the epoch.',
+    );
+  }
   const edge = builder.add({
     kind: 'source',
     name: undefined,

@@ -8,5 +8,6 @@ export * from './failpoints.ts';
 export type * from './files.ts';
 export { type NodePlatformOptions, nodePlatform } from './node-platform.ts';
 export { checkNodeVersion } from './node-version.ts';
+export { checkChoice, checkNumbers, checkOptions, nearest } from './options.ts';
 export type * from './platform.ts';
 export { sqliteFailure, withSqliteErrors } from './sqlite.ts';

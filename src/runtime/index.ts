@@ -1,5 +1,6 @@
 /** The door of the runtime. */
 export { checkTopicName } from '../broker/index.ts';
+export { checkOptions, nearest } from '../platform/index.ts';
 export { checkGraph } from './compiler/check.ts';
 export { describeGraph, formatMs } from './compiler/describe.ts';
 export { nameSteps } from './compiler/names.ts';
@@ -28,7 +29,6 @@ export {
   type RecordsOptions,
   type TopicRecord,
 } from './log.ts';
-export { checkOptions, nearest } from './options.ts';
 export { type Job, type RunOptions, run } from './run.ts';
 export type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';
 export type { EpochBudget } from './task.ts';

@@ -12,9 +12,8 @@ import {
   RecordCursor,
   type SentRecord,
 } from '../broker/index.ts';
-import { nodePlatform, type Platform } from '../platform/index.ts';
+import { checkOptions, nodePlatform, type Platform } from '../platform/index.ts';
 import type { TopicSpec } from './graph.ts';
-import { checkOptions } from './options.ts';
 
 export interface OpenLogOptions extends EmbeddedBrokerOptions {
   /** How `send` gathers records. */
@@ -152,7 +151,7 @@ export class Log {
     const batches = this.broker.read({ topic: topic.name, partition }, from, readBytes);
     if (batches === undefined) return;
     const cursor = new RecordCursor();
-    cursor.reset(batches.bytes);
+    cursor.reset(batches.bytes, batches.placeOf);
     while (cursor.next()) {
       if (cursor.offset < from) continue;
       if (cursor.offset >= end) return;

@@ -1,12 +1,23 @@
 /** Starts jobs: `run(job, { data })`. */
-import { type Broker, type EmbeddedBrokerOptions, openBroker } from '../broker/index.ts';
-import { MillraceError, nodePlatform, type Platform } from '../platform/index.ts';
+import {
+  type Broker,
+  durabilities,
+  type EmbeddedBrokerOptions,
+  openBroker,
+} from '../broker/index.ts';
+import {
+  checkChoice,
+  checkNumbers,
+  checkOptions,
+  MillraceError,
+  nodePlatform,
+  type Platform,
+} from '../platform/index.ts';
 import { checkGraph } from './compiler/check.ts';
 import { nameSteps } from './compiler/names.ts';
 import type { Graph } from './graph.ts';
 import { type JobHandle, JobRunner } from './job-runner.ts';
 import { Log } from './log.ts';
-import { checkOptions } from './options.ts';
 import type { EpochBudget } from './task.ts';
 
 /** A job: a name and the graph that it runs. */
@@ -76,7 +87,7 @@ const epochDefaults: EpochBudget = {
  * await handle.done;
  */
 export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle> {
-  checkOptions('run()', options, runOptions);
+  checkRunOptions(options);
   checkGraph(job.graph);
   nameSteps(job.graph);
   const platform = platformOf(options);
@@ -94,6 +105,15 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
     unfoldedBytesMax: options.unfoldedBytesMax ?? 256 * 1024 * 1024,
     onEnd: opened.close,
   });
+}
+
+function checkRunOptions(options: RunOptions): void {
+  checkOptions('run()', options, runOptions);
+  checkNumbers('run()', options, ['foldIntervalMs', 'unfoldedBytesMax']);
+  const { epoch = {}, durability = 'disk' } = options;
+  checkOptions('epoch of run()', epoch, Object.keys(epochDefaults));
+  checkNumbers('epoch of run()', epoch, Object.keys(epochDefaults));
+  checkChoice('durability of run()', durability, durabilities);
 }
 
 function platformOf({ platform, data }: RunOptions): Platform {

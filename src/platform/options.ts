@@ -1,7 +1,7 @@
 /**
  * Checks of options objects: a misspelled name is refused, with the one that was probably meant.
  */
-import { MillraceError } from '../platform/index.ts';
+import { MillraceError } from './errors.ts';
 
 /** Fails with `INVALID` for a name that `known` does not have; `where` names the call. */
 export function checkOptions(where: string, options: object, known: readonly string[]): void {
@@ -12,6 +12,26 @@ export function checkOptions(where: string, options: object, known: readonly str
       likely === undefined ? `it takes ${known.join(', ')}` : `did you mean "${likely}"?`;
     throw new MillraceError('INVALID', `${where} has no option "${name}": ${hint}`);
   }
+}
+
+/** Fails with `INVALID` where one of these is given and not a number from 0 on. */
+export function checkNumbers(where: string, options: object, names: readonly string[]): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (!names.includes(name) || (typeof value === 'number' && value >= 0)) continue;
+    throw new MillraceError(
+      'INVALID',
+      `${where}: ${name} can't be ${String(value)}: it takes a number, 0 or more.`,
+    );
+  }
+}
+
+/** Fails with `INVALID` where a value is none of these. */
+export function checkChoice(where: string, value: unknown, choices: readonly string[]): void {
+  if (choices.some((choice) => choice === value)) return;
+  throw new MillraceError(
+    'INVALID',
+    `${where} can't be ${JSON.stringify(value)}: use ${choices.map((c) => `'${c}'`).join(' or ')}.`,
+  );
 }
 
 /** The known name that is at most two edits away, or a third of its length. */
