@@ -123,6 +123,8 @@ export interface Commit {
  */
 export interface Batches {
   readonly bytes: Uint8Array;
+  /** Where a byte of `bytes` lies, for errors: `byte 4711 of sorted-7.log (topic cups, ...)`. */
+  readonly placeOf: (byte: number) => string;
 }
 
 /** What a broker tells about itself. */

@@ -10,6 +10,7 @@
  * remembered, so that the batch headers before it need not be walked again.
  */
 import { MillraceError } from '../platform/index.ts';
+import type { Batches } from './broker.ts';
 import type { PartitionState, TopicState } from './catalogue.ts';
 import type { EntryStore } from './entry-store.ts';
 import { fileNameOf } from './file-ref.ts';
@@ -21,6 +22,13 @@ import { RecordCursor } from './record-cursor.ts';
 interface BatchPlace {
   readonly skip: number;
   readonly base: number;
+}
+
+/** Bytes of a range that were read: they begin at `at` of what a read gives. */
+interface Part {
+  readonly at: number;
+  readonly range: Range;
+  readonly skip: number;
 }
 
 /** Where a reader stopped inside a range. */
@@ -50,7 +58,7 @@ export class PartitionReader {
   }
 
   /** See `Broker.read`. */
-  read(offset: number, bytesMax: number): Uint8Array | undefined {
+  read(offset: number, bytesMax: number): Batches | undefined {
     const { start, end, ranges } = this.#state;
     if (offset === end) return undefined;
     if (offset < start || offset > end) throw this.#outOfRange(offset);
@@ -60,8 +68,11 @@ export class PartitionReader {
     const first = this.#readBatches(range, skip, bytesMax);
     const next = this.#checkOffsets(range, skip, base, first);
     this.#remember(range, skip + first.length, next);
-    if (skip + first.length < range.length || first.length >= bytesMax) return first;
-    return this.#readMore(ranges, index + 1, first, bytesMax);
+    const parts = [{ at: 0, range, skip }];
+    if (skip + first.length < range.length || first.length >= bytesMax) {
+      return this.#batches(first, parts);
+    }
+    return this.#batches(this.#readMore(ranges, index + 1, first, bytesMax, parts), parts);
   }
 
   /** See `Broker.offsetAtTimestamp`. */
@@ -80,7 +91,8 @@ export class PartitionReader {
     const cursor = new RecordCursor();
     for (let skip = 0; skip < range.length; ) {
       const batches = this.#readBatches(range, skip, walkBytes);
-      cursor.reset(batches);
+      const before = skip;
+      cursor.reset(batches, (byte) => this.#placeIn(range, before + byte));
       while (cursor.next()) {
         if (cursor.timestamp >= timestamp && cursor.offset >= this.#state.start)
           return cursor.offset;
@@ -90,19 +102,41 @@ export class PartitionReader {
     return undefined;
   }
 
+  #batches(bytes: Uint8Array, parts: readonly Part[]): Batches {
+    return {
+      bytes,
+      placeOf: (byte) => {
+        const part = parts.findLast(({ at }) => at <= byte) as Part; // the first begins at 0
+        return this.#placeIn(part.range, part.skip + byte - part.at);
+      },
+    };
+  }
+
+  #placeIn({ position, file }: Range, skip: number): string {
+    const place = `topic ${this.#topic.name}, partition ${this.#partition}`;
+    return `byte ${position + skip} of ${fileNameOf(file)} (${place})`;
+  }
+
   /** Adds the following ranges while they are small enough to be worth a copy. */
-  #readMore(ranges: RangeList, from: number, first: Uint8Array, bytesMax: number): Uint8Array {
-    const parts = [first];
+  #readMore(
+    ranges: RangeList,
+    from: number,
+    first: Uint8Array,
+    bytesMax: number,
+    parts: Part[],
+  ): Uint8Array {
+    const copied = [first];
     let bytes = first.length;
     for (let index = from; index < ranges.count; index++) {
       const range = ranges.at(index);
       if (bytes + range.length > bytesMax) break;
       const batches = this.#readWhole(range);
       this.#checkOffsets(range, 0, range.base, batches);
-      parts.push(batches);
+      parts.push({ at: bytes, range, skip: 0 });
+      copied.push(batches);
       bytes += range.length;
     }
-    return parts.length === 1 ? first : Buffer.concat(parts, bytes);
+    return copied.length === 1 ? first : Buffer.concat(copied, bytes);
   }
 
   #readWhole(range: Range): Uint8Array {
@@ -195,8 +229,7 @@ export class PartitionReader {
   #damaged(range: Range, skip: number, what: string): MillraceError {
     return new MillraceError(
       'DAMAGED',
-      `Records of ${this.#topic.name}/${this.#partition} from offset ${range.base} are damaged ` +
-        `at byte ${range.position + skip} of ${fileNameOf(range.file)}: ${what}. ` +
+      `Records from offset ${range.base} are damaged at ${this.#placeIn(range, skip)}: ${what}. ` +
         'Put the right file back, or restore the whole directory from a backup.',
     );
   }

@@ -84,23 +84,33 @@ export function readBatchHeader(bytes: Uint8Array, position: number): BatchHeade
   };
 }
 
-/** Fails with `DAMAGED` or, for what is not built yet, `DECODE`, naming the byte. */
-export function checkBatch(bytes: Uint8Array, position: number): BatchHeader {
+/** Where a byte lies, for errors. */
+export type PlaceOf = (byte: number) => string;
+
+/** For bytes that come from nowhere in particular. */
+export const byteAlone: PlaceOf = (byte) => `byte ${byte}`;
+
+/** Fails with `DAMAGED` or, for what is not built yet, `DECODE`, naming the place. */
+export function checkBatch(
+  bytes: Uint8Array,
+  position: number,
+  placeOf: PlaceOf = byteAlone,
+): BatchHeader {
   const header = readBatchHeader(bytes, position);
   if (header === undefined || position + header.byteLength > bytes.length) {
-    throw damaged(position, 'it is not whole');
+    throw damaged(placeOf(position), 'it is not whole');
   }
   if (bytes[position + batchField.magic] !== magicByte) {
-    throw damaged(position, 'its magic is not 2');
+    throw damaged(placeOf(position), 'its magic is not 2');
   }
   const end = position + header.byteLength;
   const expected = readInt32(bytes, position + batchField.crc) >>> 0;
   if (crc32c(bytes, position + batchField.attributes, end) !== expected) {
-    throw damaged(position, 'its checksum is wrong');
+    throw damaged(placeOf(position), 'its checksum is wrong');
   }
-  if (header.attributes !== 0) throw notSupported(position, header.attributes);
+  if (header.attributes !== 0) throw notSupported(placeOf(position), header.attributes);
   if (header.recordCount < 0 || header.lastOffsetDelta < header.recordCount - 1) {
-    throw damaged(position, 'it has more records than offsets');
+    throw damaged(placeOf(position), 'it has more records than offsets');
   }
   return header;
 }
@@ -122,20 +132,23 @@ const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 /** Bits of the attributes from the fourth on. */
 const features = ['log append time', 'a transaction', 'a control record', 'a delete horizon'];
 
-function notSupported(position: number, attributes: number): MillraceError {
+function notSupported(place: string, attributes: number): MillraceError {
   const compression = attributes & 0x07;
   const name = compressions[compression] ?? `number ${compression}`;
   const feature = features.find((_, bit) => (attributes & (0x08 << bit)) !== 0) ?? 'unknown bits';
   const what = compression !== 0 ? `compression ${name}` : feature;
   return new MillraceError(
     'DECODE',
-    `The record batch at byte ${position} has ${what}, which is not supported yet; ` +
+    `The record batch at ${place} has ${what}, which is not supported yet; ` +
       'write the topic without it.',
   );
 }
 
-export function damaged(position: number, what: string): MillraceError {
-  return new MillraceError('DAMAGED', `The record batch at byte ${position} is damaged: ${what}.`);
+export function damaged(place: string, what: string): MillraceError {
+  return new MillraceError(
+    'DAMAGED',
+    `The record batch at ${place} is damaged: ${what}. Restore the directory from a backup.`,
+  );
 }
 
 const high = 2 ** 32;

@@ -3,7 +3,14 @@
  * fields say where the record's key and value lie in `bytes`. Each batch is checked when it is
  * entered; after a failure the cursor stays where the damage is.
  */
-import { batchHeaderBytes, checkBatch, damaged, readBatchHeader } from './record-batch.ts';
+import {
+  batchHeaderBytes,
+  byteAlone,
+  checkBatch,
+  damaged,
+  type PlaceOf,
+  readBatchHeader,
+} from './record-batch.ts';
 import { decodeHeaders, type Header } from './record-headers.ts';
 import { addDifference } from './varint.ts';
 
@@ -16,7 +23,7 @@ const varintExactBytes = 4;
  * `[keyStart, keyEnd)`, the value `[valueStart, valueEnd)`.
  *
  * @example
- * cursor.reset(batches.bytes);
+ * cursor.reset(batches.bytes, batches.placeOf);
  * while (cursor.next()) console.log(cursor.offset, cursor.timestamp);
  */
 export class RecordCursor {
@@ -36,6 +43,7 @@ export class RecordCursor {
   bodyStart = 0;
   bodyEnd = 0;
 
+  #placeOf: PlaceOf = byteAlone;
   #position = 0;
   #batchStart = 0;
   #batchEnd = 0;
@@ -44,9 +52,10 @@ export class RecordCursor {
   #baseTimestamp = 0;
   #headersStart = 0;
 
-  /** Begins before the first record. */
-  reset(bytes: Uint8Array): void {
+  /** Begins before the first record. `placeOf` tells errors where a byte lies. */
+  reset(bytes: Uint8Array, placeOf: PlaceOf = byteAlone): void {
     this.bytes = bytes;
+    this.#placeOf = placeOf;
     this.#position = 0;
     this.#batchStart = 0;
     this.#batchEnd = 0;
@@ -55,7 +64,7 @@ export class RecordCursor {
 
   /**
    * Moves to the next record; false at the end. Fails with `DAMAGED` where a batch is, naming its
-   * byte in `bytes`, and with `DECODE` at a batch that can't be read yet.
+   * place, and with `DECODE` at a batch that can't be read yet.
    */
   next(): boolean {
     while (this.#recordsLeft === 0) {
@@ -74,7 +83,7 @@ export class RecordCursor {
     let position = 0;
     while (position < this.bytes.length) {
       const header = readBatchHeader(this.bytes, position);
-      if (header === undefined) throw damaged(position, 'it is not whole');
+      if (header === undefined) throw damaged(this.#placeOf(position), 'it is not whole');
       end = header.baseOffset + header.lastOffsetDelta + 1;
       position += header.byteLength;
     }
@@ -90,7 +99,7 @@ export class RecordCursor {
 
   #enterBatch(): void {
     const start = this.#batchEnd;
-    const header = checkBatch(this.bytes, start);
+    const header = checkBatch(this.bytes, start, this.#placeOf);
     this.#batchStart = start;
     this.#batchEnd = start + header.byteLength;
     this.#position = start + batchHeaderBytes;
@@ -154,6 +163,6 @@ export class RecordCursor {
   #shapeError(): Error {
     this.#recordsLeft = 0;
     this.#position = -1;
-    return damaged(this.#batchStart, 'its records do not fill it exactly');
+    return damaged(this.#placeOf(this.#batchStart), 'its records do not fill it exactly');
   }
 }

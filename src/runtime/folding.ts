@@ -107,7 +107,7 @@ export class Folding {
     for (let offset = this.#folded; offset < end; offset = cursor.endOffset()) {
       const batches = broker.read(partition, offset, 1024 * 1024);
       if (batches === undefined) return;
-      cursor.reset(batches.bytes);
+      cursor.reset(batches.bytes, batches.placeOf);
       this.add(batches.bytes, cursor.endOffset());
     }
   }

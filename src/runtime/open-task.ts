@@ -226,7 +226,7 @@ function* readChanges(broker: Broker, partition: TopicPartition, from: number): 
   for (let offset = from; ; offset = cursor.endOffset()) {
     const batches = broker.read(partition, offset, 1024 * 1024);
     if (batches === undefined) return;
-    cursor.reset(batches.bytes);
+    cursor.reset(batches.bytes, batches.placeOf);
     while (cursor.next()) if (cursor.offset >= offset) yield changeOf(cursor);
   }
 }

@@ -94,7 +94,7 @@ export class PartitionInput implements TopicPartition {
     const from = Math.max(this.#fetched, this.position);
     const batches = this.#broker.read(this, from, readBytes);
     if (batches === undefined) return false;
-    this.#cursor.reset(batches.bytes);
+    this.#cursor.reset(batches.bytes, batches.placeOf);
     this.#fetched = this.#cursor.endOffset();
     return true;
   }

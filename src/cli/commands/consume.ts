@@ -57,7 +57,7 @@ function readSome(
   const batches = broker.read(target, position.offset, readBytes);
   if (batches === undefined) return nothing;
   const cursor = new RecordCursor();
-  cursor.reset(batches.bytes);
+  cursor.reset(batches.bytes, batches.placeOf);
   let text = '';
   let count = 0;
   while (count < max && cursor.next() && cursor.offset < end) {
