@@ -3,9 +3,9 @@
  * lock.
  *
  * Whoever has synced an entry writes the mark, and does not sync it: a killed process leaves it
- * right, and a power cut leaves it right or behind, never ahead. A reader shows entries up to the
- * mark, and entries beyond it only after it has synced the journal itself (their writer may have
- * died before its own sync).
+ * right, and a power cut leaves it right or behind, never ahead. Readers show entries up to the
+ * mark. Beyond it goes who takes the lock or opens the directory, after syncing what it found (its
+ * writer may have died before its own sync).
  *
  *   byte 0   8   sequence of the last durable entry
  *   byte 8   4   number of the journal file it stands in
