@@ -181,6 +181,33 @@ describe('an error of the disk', () => {
 });
 
 describe('a power cut', () => {
+  test.each(['/', '/data'])(
+    'loses nothing of a directory whose maker was killed before it synced %s',
+    async (path) => {
+      const machine = new SimulatedMachine();
+      const maker = machine.process();
+      machine.files.beforeOperation = (operation, of) => {
+        if (operation === 'syncDirectory' && of === path) maker.crash();
+      };
+      openBroker(maker.platform, directory, log).catch(() => {});
+      await machine.settle();
+      expect(maker.isAlive).toBe(false);
+      machine.files.beforeOperation = () => {};
+      const next = await open(machine);
+      await append(next, 'acknowledged');
+      expect(await readAgain(next, true)).toEqual(['acknowledged']);
+    },
+  );
+
+  test('loses nothing where a full journal file came before the next one was ready', async () => {
+    const opened = await open();
+    const value = (letter: string) => letter.repeat(7000); // eight fill the file
+    const letters = [...'abcdefghijkl'];
+    const appended = letters.map((letter) => opened.broker.append([appendOf(t0, [value(letter)])]));
+    await opened.machine.until(Promise.all(appended));
+    expect(await readAgain(opened, true)).toEqual(letters.map(value));
+  });
+
   test('loses nothing behind a journal file that a killed process had just named', async () => {
     const killed = await open();
     killed.machine.files.beforeOperation = (operation, path) => {

@@ -2,7 +2,10 @@
  * Mutation proof: each rule that protects what was committed is broken once, and the random faults must notice. A harness
  * that does not notice would prove nothing.
  *
- * Syncs are taken out through the file layer; other rules by running a copy of the sources with one line changed.
+ * Syncs are taken out through the file layer, all that make one kind of thing durable: where two of them can stand in for
+ * one another (who makes a name, and who finds it), one alone is not missed here. Each of those alone is held by "a power
+ * cut" in test/faults/broker-io.test.ts and "what another process wrote and died before it synced" in
+ * test/faults/several-processes.test.ts. Other rules are broken in a copy of the sources with one line changed.
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,9 +23,10 @@ interface LostSync {
 }
 
 const lostSyncs: readonly LostSync[] = [
-  { what: 'entries and journal files', kind: 'file', path: /\/journal\/.*\.(journal|new)$/ },
+  { what: 'entries', kind: 'file', path: /\/journal\/.*\.journal$/ },
   { what: 'names of journal files', kind: 'directory', path: /\/journal$/ },
-  { what: 'segments', kind: 'file', path: /\/topics\/.*\.log$/ },
+  { what: 'sorted segments', kind: 'file', path: /\/topics\/.*\/sorted-\d+\.log$/ },
+  { what: 'segments of large appends', kind: 'file', path: /\/topics\/.*\/large-\d+\.log$/ },
   { what: 'names of segments', kind: 'directory', path: /\/topics\/[^/]+\/\d+$/ },
   { what: 'names of partitions', kind: 'directory', path: /\/topics\/[^/]+$/ },
   { what: 'names of topics', kind: 'directory', path: /\/topics$/ },
@@ -54,7 +58,34 @@ interface Mutant {
   }[];
 }
 
+const headerSync = (writer: string) => ({
+  file: 'broker/journal-file.ts',
+  from: `    file.write(encodeHeader(header), 0);\n    file.sync();\n${writer}`,
+  to: `    file.write(encodeHeader(header), 0);\n${writer}`,
+});
+
 const mutants: readonly Mutant[] = [
+  {
+    rule: 'an entry is durable before it is acknowledged',
+    faults: ['power cut'],
+    changes: [
+      {
+        file: 'broker/journal.ts',
+        from: '.written`);\n    this.#sync();\n',
+        to: '.written`);\n',
+      },
+    ],
+  },
+  {
+    rule: 'a journal file made at once is durable before its name',
+    faults: ['power cut'],
+    changes: [headerSync('  } finally {\n    file.close();\n  }\n}\n\n/**\n * The same')],
+  },
+  {
+    rule: 'a journal file made ahead is durable before its name',
+    faults: ['power cut'],
+    changes: [headerSync('  } finally {\n    file.close();\n  }\n}\n\n/**\n * Gives')],
+  },
   {
     rule: 'only the newest incarnation commits',
     faults: ['zombie'],
@@ -93,6 +124,30 @@ const mutants: readonly Mutant[] = [
     ],
   },
   {
+    rule: 'the mark comes after its entry',
+    faults: ['kill'],
+    changes: [
+      {
+        file: 'broker/journal.ts',
+        from: '    this.#file.file.write(bytes, position);\n',
+        to: '    mark.write(sequence, journal);\n    this.#file.file.write(bytes, position);\n',
+      },
+    ],
+  },
+  {
+    rule: 'a commit is answered after it was written',
+    faults: ['kill'],
+    changes: [
+      {
+        file: 'broker/committer.ts',
+        from: '    const group = this.#gather();\n',
+        to:
+          '    const group = this.#gather();\n' +
+          '    for (const { waiting, answer } of group.planned) waiting.resolve(answer);\n',
+      },
+    ],
+  },
+  {
     rule: 'a large append is durable before the entry that names it',
     faults: ['power cut'],
     changes: [{ file: 'broker/embedded-store.ts', from: '      this.#large.sync();\n', to: '' }],
@@ -103,8 +158,8 @@ const mutants: readonly Mutant[] = [
     changes: [
       {
         file: 'broker/housekeeper.ts',
-        from: '      await this.#saveCatalogue();\n      this.#removeFiles();',
-        to: '      this.#removeFiles();\n      await this.#saveCatalogue();',
+        from: '      await this.#saveCatalogue();\n      await this.#removeFiles();',
+        to: '      await this.#removeFiles();\n      await this.#saveCatalogue();',
       },
     ],
   },
