@@ -19,6 +19,7 @@ import {
   MemoryBroker,
   RecordBatchBuilder,
   RecordCursor,
+  type TopicOptions,
 } from '../../src/broker/index.ts';
 import { isMillraceError, type Platform } from '../../src/platform/index.ts';
 import {
@@ -58,6 +59,8 @@ export interface ScriptOptions {
   readonly drain?: boolean;
   /** Of each source topic. Default: as many as the script names, at least 1. */
   readonly partitions?: number;
+  /** Of each sink topic. Default: the log's. */
+  readonly futureTimestampsMaxMs?: number;
   /** Default: all. */
   readonly modes?: readonly Mode[];
 }
@@ -114,6 +117,8 @@ export async function runScript(
   options: ScriptOptions = {},
 ): Promise<ScriptResult> {
   const scripted = new ScriptRun(job, mode);
+  const { futureTimestampsMaxMs } = options;
+  if (futureTimestampsMaxMs !== undefined) await scripted.makeSinkTopics({ futureTimestampsMaxMs });
   await scripted.makeTopics(options.partitions ?? partitionsOf(script));
   await scripted.start();
   for (const step of script) await scripted.step(step);
@@ -149,9 +154,16 @@ export class ScriptRun {
   }
 
   async makeTopics(partitions: number): Promise<void> {
-    const made = sourcesOf(this.#job.graph).map(({ name }) =>
-      this.broker.createTopic(name, { partitions }),
-    );
+    await this.#make(sourcesOf(this.#job.graph), { partitions });
+  }
+
+  /** Otherwise the job makes them. */
+  async makeSinkTopics(options: TopicOptions): Promise<void> {
+    await this.#make(sinksOf(this.#job.graph), options);
+  }
+
+  async #make(topics: readonly TopicSpec[], options: TopicOptions): Promise<void> {
+    const made = topics.map(({ name }) => this.broker.createTopic(name, options));
     await this.machine.until(Promise.all(made));
   }
 
