@@ -107,13 +107,18 @@ export class Housekeeper {
   }
 
   async #sortAll(): Promise<void> {
-    const { lock, store } = this.#options;
+    const { lock, committer } = this.#options;
     if (!lock.tryAcquire()) return;
     try {
       for (;;) {
-        const [oldest] = store.catalogue.unsorted;
-        if (oldest === undefined || store.catalogue.unsorted.length < 2) break;
-        await this.#sort(oldest);
+        // With the journal's lock, for the last one to sort may have written an entry that is not
+        // known here yet: sorting that file again would replace segments that readers use.
+        const argument = await committer.submitAlone((catalogue) => ({
+          operations: [],
+          answer: this.#nextToSort(catalogue),
+        }));
+        if (argument === undefined) break;
+        await this.#sort(argument);
       }
       await this.#saveCatalogue();
       await this.#removeFiles();
@@ -122,23 +127,23 @@ export class Housekeeper {
     }
   }
 
-  async #sort(journal: number): Promise<void> {
-    const { platform, directory, durable, store, committer } = this.#options;
-    const argument: SortArgument = {
-      directory,
-      journal,
-      durable,
-      partitions: sortInputs(store.catalogue, journal),
-    };
+  #nextToSort(catalogue: Catalogue): SortArgument | undefined {
+    const { directory, durable } = this.#options;
+    const [journal] = catalogue.unsorted;
+    if (journal === undefined || catalogue.unsorted.length < 2) return undefined;
+    return { directory, journal, durable, partitions: sortInputs(catalogue, journal) };
+  }
+
+  async #sort(argument: SortArgument): Promise<void> {
+    const { platform, committer } = this.#options;
+    const { journal } = argument;
     const partitions = await this.#background.run<SortedPartition[]>({
       url: moduleUrl('sorter'),
       name: 'sortJournalFile',
       argument,
     });
-    await committer.submitAlone((catalogue) => ({
-      operations: catalogue.unsorted.includes(journal)
-        ? [{ kind: 'sorted' as const, journal, partitions }]
-        : [],
+    await committer.submitAlone(() => ({
+      operations: [{ kind: 'sorted' as const, journal, partitions }],
       answer: undefined,
     }));
     platform.failpoint('sort.committed');
