@@ -2,7 +2,11 @@
  * The stored catalogue: src/broker/catalogue-store.ts with chunks of two ranges, so that what a
  * save leaves out, because another process or an earlier save has stored it, matters early.
  */
-import { type Catalogue, emptyCatalogue, type PartitionState } from '../../../src/broker/catalogue.ts';
+import {
+  type Catalogue,
+  emptyCatalogue,
+  type PartitionState,
+} from '../../../src/broker/catalogue.ts';
 import type { JournalTail } from '../../../src/broker/journal.ts';
 import { RangeList } from '../../../src/broker/ranges.ts';
 import type { Disk } from './disk.ts';

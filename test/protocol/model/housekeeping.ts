@@ -75,10 +75,17 @@ export function* save(store: Store): Steps<boolean> {
 function sortInput(catalogue: Catalogue): SortInput | undefined {
   const [journal] = catalogue.unsorted;
   if (journal === undefined || catalogue.unsorted.length < 2) return undefined;
-  const partitions = [...catalogue.topics].flatMap(([topic, { partitions: [state] }]) => {
-    const ranges = state?.ranges.inFile(fileRef('journal', journal)).toArray() ?? [];
-    return ranges.length === 0 ? [] : [{ topic, ranges }];
-  });
+  const partitions = [...catalogue.topics].flatMap(
+    ([
+      topic,
+      {
+        partitions: [state],
+      },
+    ]) => {
+      const ranges = state?.ranges.inFile(fileRef('journal', journal)).toArray() ?? [];
+      return ranges.length === 0 ? [] : [{ topic, ranges }];
+    },
+  );
   return { journal, partitions };
 }
 

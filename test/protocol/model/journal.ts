@@ -16,7 +16,7 @@ import type { JournalTail } from '../../../src/broker/journal.ts';
 import type { Entry, Operation } from '../../../src/broker/operation.ts';
 import { type Inode, pageBytes } from './disk.ts';
 import { type Ids, promise } from './truth.ts';
-import { Refused, type Steps, type World } from './world.ts';
+import { Refused, type Steps, synced, type World } from './world.ts';
 
 export type OnEntry = (entry: Entry, checksum: number) => void;
 
@@ -40,7 +40,8 @@ export function* writeBytes(
   for (let at = 0; at < bytes.length; ) {
     const length = Math.min(bytes.length - at, pageBytes - ((position + at) % pageBytes));
     yield;
-    if (mayFail && world.failsWrites && world.oneIn(100)) throw new Refused('DISK_FULL', 'a write fails half way');
+    if (mayFail && world.failsWrites && world.oneIn(100))
+      throw new Refused('DISK_FULL', 'a write fails half way');
     file.writePage(position + at, bytes.subarray(at, at + length));
     at += length;
   }
@@ -166,16 +167,17 @@ export class Journal {
     const entry = { sequence: this.#tail.sequence + 1, operations };
     const checksum = this.#writer.view().readUInt32BE(4);
     promise(position + bytes.length <= world.journalBytes, 'an entry fits into its file');
-    world.truth.wrote(checksum, appends);
+    world.truth.wrote(checksum, { appends, previous: this.#tail.checksum });
     this.#clean = false;
     yield* writeBytes(world, this.#file, position, bytes, true);
     const tail = { journal, position: position + bytes.length, sequence: entry.sequence, checksum };
     yield;
     if (world.breaks('acknowledges before the sync')) onEntry(entry, checksum);
-    if (world.breaks('writes two entries per sync')) yield* this.#writeSecond(tail);
+    const isPair = world.breaks('writes two entries per sync') && world.oneIn(2);
+    if (isPair) yield* this.#writeSecond(tail);
     yield;
     this.#file.sync();
-    yield;
+    yield synced;
     this.#clean = true;
     this.#durable = entry.sequence;
     this.#tail = tail;
@@ -192,7 +194,8 @@ export class Journal {
     this.#tail = first;
     const bytes = Uint8Array.from(this.#writer.view());
     if (tail.position + bytes.length + rollBytes > this.#world.journalBytes) return;
-    this.#world.truth.wrote(this.#writer.view().readUInt32BE(4), []);
+    const checksum = this.#writer.view().readUInt32BE(4);
+    this.#world.truth.wrote(checksum, { appends: [], previous: tail.checksum });
     yield* writeBytes(this.#world, this.#file, tail.position, bytes);
   }
 
@@ -222,8 +225,7 @@ export class Journal {
   #nextHeader(): EntryHeader | undefined {
     const { position, sequence, checksum } = this.#tail;
     const header = readEntryHeader(this.#file.bytes, position, this.#fileId());
-    const follows =
-      header?.previousChecksum === checksum || this.#world.breaks('does not chain entries');
+    const follows = header?.previousChecksum === checksum;
     return header?.sequence === sequence + 1 && follows ? header : undefined;
   }
 

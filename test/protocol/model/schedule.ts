@@ -10,7 +10,7 @@ import { Journal, journalPath, prepareFile } from './journal.ts';
 import { checkStateFile, Member } from './member.ts';
 import { Store } from './store.ts';
 import { promise } from './truth.ts';
-import { isRefused, type Mutation, type Steps, waiting, World } from './world.ts';
+import { isRefused, type Mutation, type Steps, synced, World, waiting } from './world.ts';
 
 /** What a schedule did. */
 export interface Counts {
@@ -26,9 +26,13 @@ const processCount = 3;
 /** Activities of one process at a time: its main thread's, and its background's. */
 const activitiesMax = 3;
 const stoppedStepsMax = 100;
-/** Steps between two processes' turns, and between two disturbances of each kind, on average. */
+/** How often a process dies right behind a sync. */
+const killSyncedOneIn = 20;
+/** Steps between two processes' turns, on average. */
 const switchOneIn = 12;
-const disturbanceOneIn = 1000;
+/** Steps between two power cuts, on average: calm schedules come far, others crash a lot. */
+const calmStepsMin = 100;
+const calmStepsMax = 2000;
 
 /** Throws a `Violation`, or whatever a bug throws. */
 export function runSchedule(seed: number, steps: number, broken: readonly Mutation[]): Counts {
@@ -49,13 +53,12 @@ class ModelProcess {
     this.#slot = slot;
   }
 
-  /** False where it has only waited. */
-  step(): boolean {
+  step(): typeof waiting | typeof synced | undefined {
     const activity = this.#choose();
     const { done, value } = activity.next();
     if (done === true) this.#activities = this.#activities.filter((other) => other !== activity);
     this.#latest = done === true || value === waiting ? undefined : activity;
-    return value !== waiting;
+    return done === true ? undefined : value;
   }
 
   /** kill -9. */
@@ -88,11 +91,13 @@ class ModelProcess {
 class Schedule {
   readonly #world: World;
   readonly #processes: readonly ModelProcess[];
+  readonly #calmSteps: number;
   readonly #counts: Counts = { steps: 0, entries: 0, kills: 0, stops: 0, powerCuts: 0, damages: 0 };
 
   constructor(seed: number, broken: readonly Mutation[]) {
     const world = new World(seed, broken);
     this.#world = world;
+    this.#calmSteps = calmStepsMin + world.choose(calmStepsMax - calmStepsMin);
     this.#processes = Array.from({ length: processCount }, (_, i) => new ModelProcess(world, i));
     makeDirectory(world);
   }
@@ -103,9 +108,11 @@ class Schedule {
     while (this.#counts.steps < steps) {
       this.#disturb();
       this.#counts.steps++;
-      if (current.stoppedFor > 0) current.stoppedFor--;
-      const goesOn = current.stoppedFor === 0 && current.step();
-      if (!goesOn || this.#world.oneIn(switchOneIn)) current = this.#next();
+      const isStopped = current.stoppedFor > 0;
+      if (isStopped) current.stoppedFor--;
+      const step = isStopped ? waiting : current.step();
+      if (step === synced && this.#world.oneIn(killSyncedOneIn)) this.#kill(current);
+      if (step === waiting || this.#world.oneIn(switchOneIn)) current = this.#next();
     }
     this.#world.failsWrites = false;
     this.#end();
@@ -120,15 +127,15 @@ class Schedule {
   }
 
   #disturb(): void {
-    const disturbance = this.#world.choose(disturbanceOneIn);
+    const disturbance = this.#world.choose(this.#calmSteps);
     if (disturbance === 0) this.#powerCut();
-    else if (disturbance <= 3) this.#kill();
+    else if (disturbance <= 3) this.#kill(this.#next());
     else if (disturbance <= 6) this.#stop();
   }
 
-  #kill(): void {
+  #kill(process: ModelProcess): void {
     this.#counts.kills++;
-    this.#next().kill();
+    process.kill();
   }
 
   #stop(): void {
@@ -146,7 +153,7 @@ class Schedule {
     const world = this.#world;
     if (world.oneIn(2)) this.#powerCut();
     else for (const process of this.#processes) process.kill();
-    if (world.oneIn(4) && damageOneEntry(world)) {
+    if (!world.breaks('spares the disk') && world.oneIn(4) && damageOneEntry(world)) {
       this.#counts.damages++;
       promise(isFoundDamaged(world), 'damage to what was acknowledged is found');
       return;
@@ -184,9 +191,7 @@ function damageOneEntry(world: World): boolean {
   finish(reading);
   const mark = world.disk.open('journal/mark')?.bytes ?? new Uint8Array(4);
   const marked = mark.length < 4 ? 0 : new DataView(mark.buffer).getUint32(0);
-  const vouched = tails.filter(
-    ({ sequence }, i) => i + 1 < tails.length || sequence + 1 <= marked,
-  );
+  const vouched = tails.filter(({ sequence }, i) => i + 1 < tails.length || sequence + 1 <= marked);
   const chosen = vouched[world.choose(vouched.length)];
   if (chosen === undefined || catalogue.applied > chosen.sequence) return false;
   const file = world.disk.open(journalPath(chosen.journal));

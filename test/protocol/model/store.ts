@@ -12,8 +12,8 @@ import type { PlannedAppend } from '../../../src/broker/requests.ts';
 import { loadCatalogue } from './catalogue-database.ts';
 import type { Inode } from './disk.ts';
 import { Journal, journalPath, type OnEntry, writeBytes } from './journal.ts';
-import { type Ids, promise, Violation } from './truth.ts';
-import { isRefused, type Steps, waiting, type World } from './world.ts';
+import { type Ids, promise } from './truth.ts';
+import { isRefused, type Steps, type World, waiting } from './world.ts';
 
 /** Appends of this many bytes go straight to a segment. */
 export const largeBytes = 16;
@@ -105,25 +105,32 @@ export class Store {
   /** Reads all records of all topics, and compares them with the truth. */
   *readAll(): Steps {
     for (const id of [...this.#catalogue.topics.keys()]) {
-      let offset = this.#partition(id)?.start ?? 0;
+      let offset = 0;
       for (;;) {
         yield;
         const state = this.#partition(id);
-        if (state === undefined || offset >= state.end) break;
+        if (state === undefined) break;
         offset = Math.max(offset, state.start);
         if (offset >= state.end) break;
-        const range = state.ranges.at(state.ranges.find(offset));
-        const file = this.world.disk.open(this.#pathOf(id, range.file));
-        if (file === undefined) {
-          // An entry says where the records are now, but perhaps its writer died before the mark.
-          const isOld = this.world.breaks('looks for moved records only up to the mark');
-          if (yield* this.follow(isOld ? 'marked' : 'sync')) continue;
-          throw new Violation(`the reader's ${this.#pathOf(id, range.file)} is missing`);
-        }
-        this.#checkRange(id, range, file);
-        offset = range.end;
+        offset = yield* this.#readRange(id, state.ranges.at(state.ranges.find(offset)), offset);
       }
     }
+  }
+
+  /** Where to read on; at the same offset where the records lie elsewhere now. */
+  *#readRange(id: number, range: Range, offset: number): Steps<number> {
+    const path = this.#pathOf(id, range.file);
+    const file = this.world.disk.open(path);
+    if (file !== undefined) {
+      this.#checkRange(id, range, file);
+      return range.end;
+    }
+    // An entry says where the records are now, but perhaps its writer died before the mark.
+    const isOld = this.world.breaks('looks for moved records only up to the mark');
+    const { applied } = this.#catalogue;
+    yield* this.follow(isOld ? 'marked' : 'sync');
+    promise(this.#catalogue.applied > applied, `${path}, which a reader looks for, is there`);
+    return offset;
   }
 
   /** The files that ranges name, other than journal files. */
@@ -307,4 +314,3 @@ export function batchOf(ids: Ids): Uint8Array {
 export function idsIn(batches: Uint8Array): number[] {
   return [...new Uint32Array(Uint8Array.from(batches).buffer)];
 }
-

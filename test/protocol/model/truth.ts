@@ -18,9 +18,16 @@ export function promise(condition: boolean, whatIsPromised: string): asserts con
 /** The ids of the records of one append. */
 export type Ids = readonly number[];
 
+interface WrittenEntry {
+  /** What its appends hold. */
+  readonly appends: readonly Ids[];
+  /** The checksum of the entry that it was written behind. */
+  readonly previous: number;
+}
+
 export class Truth {
-  /** What the appends of an entry hold, by the checksum of the entry: noted before it is written. */
-  readonly #written = new Map<number, readonly Ids[]>();
+  /** By the checksum of the entry, noted before it is written. */
+  readonly #written = new Map<number, WrittenEntry>();
   readonly #checksums: number[] = [0];
   readonly #catalogues: string[] = [describe(emptyCatalogue())];
   readonly #catalogue = emptyCatalogue();
@@ -31,12 +38,8 @@ export class Truth {
     return this.#catalogue.applied;
   }
 
-  checksumOf(sequence: number): number | undefined {
-    return this.#checksums[sequence];
-  }
-
-  wrote(checksum: number, appends: readonly Ids[]): void {
-    this.#written.set(checksum, appends);
+  wrote(checksum: number, entry: WrittenEntry): void {
+    this.#written.set(checksum, entry);
   }
 
   /** A process has applied an entry. */
@@ -45,12 +48,14 @@ export class Truth {
     promise(known === undefined || known === checksum, 'what was shown does not change');
     if (known !== undefined) return;
     promise(entry.sequence === this.applied + 1, 'entries are shown in order');
-    const appends = this.#written.get(checksum);
-    promise(appends !== undefined, 'an entry was written as it is read');
+    const written = this.#written.get(checksum);
+    promise(written !== undefined, 'an entry was written as it is read');
+    const isBehind = written.previous === this.#checksums[this.applied];
+    promise(isBehind, 'an entry is applied behind the one that it was written behind');
     apply(this.#catalogue, entry);
     this.#checksums.push(checksum);
     this.#catalogues.push(describe(this.#catalogue));
-    this.#remember(entry, appends);
+    this.#remember(entry, written.appends);
   }
 
   /** Whether a catalogue is what the entries up to its own amount to. */
