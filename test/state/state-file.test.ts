@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'vitest';
+import { openDatabase } from '../../src/platform/sqlite.ts';
+import type { StateFile } from '../../src/state/index.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { Changelog, finish, identity, keyOf, openStateFile, openStores } from './changelog.ts';
+
+const [a, b] = ['a', 'b'].map(keyOf) as [string, string];
+
+/** A file that is claimed by incarnation 1. */
+function newFile(): { readonly path: string; readonly file: StateFile } {
+  const path = `${temporaryDirectory()}/counting-0.db`;
+  const file = openStateFile(path);
+  file.claim(1);
+  return { path, file };
+}
+
+/** A changelog with five entries, the last two in a second commit. */
+function filledChangelog(): Changelog {
+  const changelog = new Changelog();
+  const { state, keyed, timed } = openStores(changelog, undefined);
+  keyed.put(a, { total: 1 });
+  keyed.put(b, 'ü');
+  timed.put(-7, a, [1]);
+  changelog.append(state);
+  keyed.delete(a);
+  timed.put(8.64e15, b, 2);
+  changelog.append(state);
+  return changelog;
+}
+
+/** What any SQLite tool shows. */
+function rowsOf(path: string, table: 'entries' | 'timed' | 'stores'): unknown[] {
+  const database = openDatabase(path, { durable: false });
+  try {
+    return database.prepare(`SELECT * FROM ${table}`).raw().all();
+  } finally {
+    database.close();
+  }
+}
+
+describe('a state file', () => {
+  test('is opened so that a commit of it survives a power cut', () => {
+    const database = openDatabase(`${temporaryDirectory()}/counting-0.db`, { durable: true });
+    const setting = (name: string) => database.pragma(name, { simple: true });
+    expect(setting('journal_mode')).toBe('wal');
+    expect(setting('synchronous')).toBe(2);
+    expect(setting('fullfsync')).toBe(1);
+    expect(setting('checkpoint_fullfsync')).toBe(1);
+    database.close();
+  });
+
+  test('holds each entry as it was last, as text where the codec writes text', () => {
+    const { path, file } = newFile();
+    const changelog = filledChangelog();
+    finish(changelog.fold(file));
+    expect(file.foldedOffset).toBe(changelog.end);
+    file.close();
+    expect(rowsOf(path, 'entries')).toEqual([[1, 1, 'b', '"ü"']]);
+    expect(rowsOf(path, 'timed')).toEqual([
+      [2, -7, 1, Buffer.from('a'), Buffer.from('[1]')],
+      [2, 8.64e15, 1, Buffer.from('b'), Buffer.from('2')],
+    ]);
+    expect(rowsOf(path, 'stores')).toEqual([
+      [1, 'step/keyed', 'keyed', 'string', 1, 'json', 1, ''],
+      [2, 'step/timed', 'timed', 'bytes', 0, 'json', 0, ''],
+    ]);
+  });
+
+  test.each([
+    ['directory', { ...identity, directoryId: 'directory-2' }, 'directory directory-1'],
+    ['task', { ...identity, task: 'summing-0' }, 'state of task "counting-0"'],
+  ])('of another %s is refused', (_, other, says) => {
+    const { path, file } = newFile();
+    file.close();
+    const opening = () => openStateFile(path, other);
+    expect(opening).toThrow(expect.objectContaining({ code: 'FILE_MISMATCH' }));
+    expect(opening).toThrow(says);
+    openStateFile(path).close();
+  });
+
+  test('of a newer format is refused', () => {
+    const { path, file } = newFile();
+    file.close();
+    const database = openDatabase(path, { durable: false });
+    database.exec("UPDATE meta SET value = '2' WHERE key = 'format'");
+    database.close();
+    expect(() => openStateFile(path)).toThrow(
+      expect.objectContaining({ code: 'DIRECTORY', message: expect.stringContaining('format 2') }),
+    );
+  });
+});
+
+describe('a fold', () => {
+  test('in slices writes all of it, and says that it is done with the last slice', () => {
+    const { file } = newFile();
+    const changelog = filledChangelog();
+    const fold = changelog.fold(file, 1, 1);
+    let slices = 1;
+    while (fold.next().done !== true) {
+      slices++;
+      expect([file.foldedOffset, file.foldingThrough]).toEqual([0, changelog.end]);
+    }
+    expect(slices).toBe(6); // declarations of two stores, and four entries
+    expect([file.foldedOffset, file.foldingThrough]).toEqual([changelog.end, changelog.end]);
+    file.close();
+  });
+
+  test.each([1, 2, 3, 4, 5])('that ends after slice %i is mended by the changelog', (slices) => {
+    const { path, file } = newFile();
+    const changelog = filledChangelog();
+    const fold = changelog.fold(file, 1, 1);
+    for (let i = 0; i < slices; i++) expect(fold.next().done).toBe(false);
+    file.close();
+    const again = openStateFile(path);
+    again.claim(2);
+    const { state, keyed, timed } = openStores(changelog, again);
+    expect([keyed.get(a), keyed.get(b), keyed.size]).toEqual([undefined, 'ü', 1]);
+    expect([timed.get(-7, a), timed.get(8.64e15, b), timed.size]).toEqual([[1], 2, 2]);
+    expect(state.takeChanges(() => {})).toBe(0);
+    finish(changelog.fold(again, 2));
+    expect(again.foldedOffset).toBe(changelog.end);
+    again.close();
+  });
+
+  test('of nothing moves nothing but the offset', () => {
+    const { path, file } = newFile();
+    finish(file.foldInSlices([], { from: 0, through: 3, incarnation: 1 }, 10));
+    expect([file.foldedOffset, file.foldingThrough]).toEqual([3, 3]);
+    file.close();
+    expect(rowsOf(path, 'entries')).toEqual([]);
+  });
+
+  test.each([-1, 1])('that does not begin where the last one ended (by %i) is refused', (by) => {
+    const { path, file } = newFile();
+    const changelog = filledChangelog();
+    finish(changelog.fold(file));
+    const before = rowsOf(path, 'entries');
+    const range = { from: changelog.end + by, through: changelog.end + 2, incarnation: 1 };
+    const fold = file.foldInSlices(changelog.changes.slice(0, 2), range, 1e9);
+    expect(() => fold.next()).toThrow(expect.objectContaining({ code: 'FILE_MISMATCH' }));
+    expect([file.foldedOffset, file.foldingThrough]).toEqual([changelog.end, changelog.end]);
+    file.close();
+    expect(rowsOf(path, 'entries')).toEqual(before);
+  });
+
+  test('of a task that was taken over changes nothing, between any two slices', () => {
+    for (const slices of [0, 1, 2, 3, 4, 5]) {
+      const { path, file } = newFile();
+      const changelog = filledChangelog();
+      const zombie = changelog.fold(file, 1, 1);
+      for (let i = 0; i < slices; i++) zombie.next();
+      const successor = openStateFile(path);
+      successor.claim(2);
+      finish(changelog.fold(successor, 2));
+      const before = rowsOf(path, 'entries');
+      expect(() => zombie.next()).toThrow(expect.objectContaining({ code: 'FENCED' }));
+      expect(rowsOf(path, 'entries')).toEqual(before);
+      expect(successor.foldedOffset).toBe(changelog.end);
+      expect(() => file.claim(1)).toThrow(expect.objectContaining({ code: 'FENCED' }));
+      file.close();
+      successor.close();
+    }
+  });
+
+  test('of a store that was never declared is refused', () => {
+    const { file } = newFile();
+    const changelog = filledChangelog();
+    const fold = file.foldInSlices(
+      changelog.changes.slice(2), // without the declarations
+      { from: 0, through: changelog.end, incarnation: 1 },
+      1e9,
+    );
+    expect(() => fold.next()).toThrow(expect.objectContaining({ code: 'DAMAGED' }));
+    expect(file.foldedOffset).toBe(0);
+    file.close();
+  });
+});
