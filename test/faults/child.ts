@@ -5,7 +5,8 @@
  * prints the outputs as one line of JSON.
  *
  * On standard error it says `done N` when it has opened the directory: how many records earlier
- * processes have written (live: fed); and `working` when its jobs run.
+ * processes have written (live: fed); and `working` once its own jobs have written something, so
+ * that whoever kills it then finds it between two commits.
  */
 import type { Broker } from '../../src/broker/index.ts';
 import { nodePlatform } from '../../src/platform/index.ts';
@@ -30,9 +31,11 @@ const platform = nodePlatform({
 
 const session = await startSession(platform, directory, isLive ? liveChunk(0) : readings, {
   durability: 'process', // a killed process loses nothing of what it wrote
-  onOpen: (broker) => say(`done ${count(broker, isLive ? [inputTopic] : outputTopics)}`),
+  onOpen: (broker) => {
+    say(`done ${count(broker, isLive ? [inputTopic] : outputTopics)}`);
+    sayOnceWorking(broker);
+  },
 });
-say('working');
 if (isLive) await feedTheRest(session.broker);
 const outputs = await finishSession(session);
 process.stdout.write(`${JSON.stringify(outputs)}\n`);
@@ -50,6 +53,15 @@ async function feedTheRest(broker: Broker): Promise<void> {
     if (records.length === 0) return;
     await broker.append(appendsOf(records), { id: 'feeder', sequence: chunk });
   }
+}
+
+function sayOnceWorking(broker: Broker): void {
+  const before = count(broker, outputTopics);
+  const subscription = broker.subscribe(() => {
+    if (count(broker, outputTopics) === before) return;
+    subscription.close();
+    say('working');
+  });
 }
 
 function say(line: string): void {
