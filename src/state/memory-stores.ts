@@ -6,11 +6,11 @@
  * again costs one lookup and no allocation. A deleted entry leaves the map and stays in the list; a
  * new one under the same key comes behind it.
  */
-import FlatQueue from 'flatqueue';
 import type { Codec } from '../formats/index.ts';
 import { isMillraceError, MillraceError } from '../platform/index.ts';
 import { keyedKey, timedKey } from './change.ts';
 import type { KeyedStore, StateKey, TimedEntry, TimedStore } from './stores.ts';
+import { TimeRange } from './time-range.ts';
 
 interface Entry<Value> {
   readonly key: StateKey;
@@ -155,9 +155,7 @@ export class MemoryTimedStore<Value>
   implements TimedStore<Value>, MemoryStore
 {
   readonly #buckets = new Map<number, Bucket<Value>>();
-  /** Times of buckets, and of some that are gone. */
-  readonly #earliest = new FlatQueue<number>();
-  readonly #latest = new FlatQueue<number>();
+  readonly #range = new TimeRange(this.#buckets);
   #firstTime = Number.POSITIVE_INFINITY;
   #size = 0;
   /** The entry used last: a record's get and put are one lookup. */
@@ -207,12 +205,7 @@ export class MemoryTimedStore<Value>
   }
 
   lastTime(): number {
-    for (;;) {
-      const negative = this.#latest.peekValue();
-      if (negative === undefined) return Number.NEGATIVE_INFINITY;
-      if (this.#buckets.has(-negative)) return -negative;
-      this.#latest.pop();
-    }
+    return this.#range.last();
   }
 
   load(time: number, key: StateKey, value: Uint8Array | null): void {
@@ -246,8 +239,7 @@ export class MemoryTimedStore<Value>
   #addBucket(time: number): Bucket<Value> {
     const bucket: Bucket<Value> = { time, entries: new Map(), walk: undefined };
     this.#buckets.set(time, bucket);
-    this.#earliest.push(time, time);
-    this.#latest.push(-time, -time);
+    this.#range.add(time);
     if (time < this.#firstTime) this.#firstTime = time;
     return bucket;
   }
@@ -262,15 +254,7 @@ export class MemoryTimedStore<Value>
 
   #removeBucket(time: number): void {
     this.#buckets.delete(time);
-    if (time !== this.#firstTime) return;
-    for (;;) {
-      const next = this.#earliest.peekValue();
-      if (next === undefined || this.#buckets.has(next)) {
-        this.#firstTime = next ?? Number.POSITIVE_INFINITY;
-        return;
-      }
-      this.#earliest.pop();
-    }
+    if (time === this.#firstTime) this.#firstTime = this.#range.first();
   }
 }
 
