@@ -299,13 +299,21 @@ async function withLock(
 
 /**
  * A segment that is missing or shorter than its ranges would be noticed only when it is read:
- * better now.
+ * better now. But another process may just have removed it, and an entry says so.
  */
 function checkSegments(platform: Platform, store: EmbeddedStore): void {
+  for (;;) {
+    const misfit = segmentThatMisfits(platform, store);
+    if (misfit === undefined) return;
+    if (!store.followAndSync()) throw misfit;
+  }
+}
+
+function segmentThatMisfits(platform: Platform, store: EmbeddedStore): MillraceError | undefined {
   for (const [path, bytes] of store.segmentPaths()) {
     const size = platform.files.sizeOf(path);
     if (size !== undefined && size >= bytes) continue;
-    throw new MillraceError(
+    return new MillraceError(
       'FILE_MISMATCH',
       size === undefined
         ? `${path} is missing; it holds committed records. Put it back, or restore the whole ` +
@@ -314,4 +322,5 @@ function checkSegments(platform: Platform, store: EmbeddedStore): void {
             `the whole directory from a backup.`,
     );
   }
+  return undefined;
 }

@@ -53,9 +53,9 @@ export class EmbeddedStore implements EntryStore {
     this.#recent = new RecentEntries(options.recentBytesMax);
     this.#files = new OpenFiles(options.platform.files);
     this.#large = new LargeAppends(options.platform, options.directory, options.durable);
-    const { catalogue, tail } = options.load();
+    const { catalogue, journal } = this.#fromStored();
     this.#catalogue = catalogue;
-    this.#journal = this.#openJournal(tail);
+    this.#journal = journal;
   }
 
   get catalogue(): Catalogue {
@@ -104,13 +104,12 @@ export class EmbeddedStore implements EntryStore {
     try {
       operations = this.#placeLarge(planned);
       this.#large.sync();
+      this.#journal.append(operations, this.#apply);
     } catch (error) {
-      this.#large.abandoned();
+      this.#large.abandoned(); // of large appends whose entry was not written, nothing is kept
       throw error;
     }
-    const entries = this.#append(operations);
     this.#large.committed();
-    for (const entry of entries) apply(this.#catalogue, entry);
     this.#lastOwnSequence = this.#catalogue.applied;
     this.#sealed = operations.length === 1 && isSeal(operations[0]);
     this.#platform.failpoint('commit.applied');
@@ -125,7 +124,6 @@ export class EmbeddedStore implements EntryStore {
     return this.#followWith('marked');
   }
 
-  /** As `follow`, but makes durable what a process that died may not have. */
   followAndSync(): boolean {
     return this.#followWith('sync');
   }
@@ -202,16 +200,6 @@ export class EmbeddedStore implements EntryStore {
     this.#options.lock.close();
   }
 
-  /** Of large appends whose entry was not written, nothing is kept. */
-  #append(operations: readonly PlacedOperation[]): readonly Entry[] {
-    try {
-      return this.#journal.append(operations);
-    } catch (error) {
-      this.#large.abandoned();
-      throw error;
-    }
-  }
-
   /**
    * Writes large appends to segments; also the largest of an entry that would not fit into a
    * journal file.
@@ -233,9 +221,11 @@ export class EmbeddedStore implements EntryStore {
     });
   }
 
+  readonly #apply = (entry: Entry): void => apply(this.#catalogue, entry);
+
   #followWith(how: 'locked' | 'marked' | 'sync'): boolean {
     try {
-      return this.#journal.follow(how, (entry) => apply(this.#catalogue, entry));
+      return this.#journal.follow(how, this.#apply);
     } catch (error) {
       if (!isMillraceError(error, 'FILE_MISMATCH') || !this.#reload()) throw error;
       this.#followWith(how);
@@ -243,22 +233,38 @@ export class EmbeddedStore implements EntryStore {
     }
   }
 
-  #openJournal(tail: JournalTail): Journal {
-    return new Journal({ ...this.#options, recent: this.#recent }, tail);
-  }
-
   /**
    * A journal file that this process still needed was sorted and is gone: goes on from the stored
    * catalogue.
    */
   #reload(): boolean {
-    const { catalogue, tail } = this.#options.load();
-    if (catalogue.applied <= this.#catalogue.applied) return false;
-    const journal = this.#openJournal(tail);
+    const { catalogue, journal } = this.#fromStored();
+    if (catalogue.applied <= this.#catalogue.applied) {
+      journal.close();
+      return false;
+    }
     this.#journal.close();
     this.#catalogue = catalogue;
     this.#journal = journal;
     return true;
+  }
+
+  /** The journal file that a stored catalogue goes on in may be gone once a newer one is stored. */
+  #fromStored(): { readonly catalogue: Catalogue; readonly journal: Journal } {
+    let { catalogue, tail } = this.#options.load();
+    for (;;) {
+      try {
+        return {
+          catalogue,
+          journal: new Journal({ ...this.#options, recent: this.#recent }, tail),
+        };
+      } catch (error) {
+        const stored = this.#options.load();
+        const isNewer = stored.catalogue.applied > catalogue.applied;
+        if (!isMillraceError(error, 'FILE_MISMATCH') || !isNewer) throw error;
+        ({ catalogue, tail } = stored);
+      }
+    }
   }
 
   #pathOf(topic: TopicState, partition: number, file: FileRef): string {

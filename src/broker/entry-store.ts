@@ -36,6 +36,8 @@ export interface EntryStore {
    * anything.
    */
   follow(): boolean;
+  /** As `follow`, but makes durable what others have written and may have died before syncing. */
+  followAndSync(): boolean;
   /** Calls `onChange` now and then: another process may have appended. */
   poll(onChange: () => void): { close(): void };
   /** Calls `onChange` as soon as another process has appended. */

@@ -147,17 +147,17 @@ export class Journal {
 
   /**
    * With the lock, after `follow('locked')`: makes one entry durable, in the next file if this one
-   * is full.
+   * is full. Hands on the roll entry too, before the other one is written, which may fail.
    */
-  append(operations: readonly PlacedOperation[]): readonly Entry[] {
+  append(operations: readonly PlacedOperation[], onEntry: (entry: Entry) => void): void {
     this.#requireUsable();
     const step = operations.some(isClaim) ? 'claim' : 'commit';
-    const placed = this.#encode(operations);
-    if (this.#tail.position + this.#writer.length + rollBytes <= this.#file.size) {
-      return [this.#write(placed, step)];
+    let placed = this.#encode(operations);
+    if (this.#tail.position + this.#writer.length + rollBytes > this.#file.size) {
+      onEntry(this.#roll());
+      placed = this.#encode(operations);
     }
-    const roll = this.#roll();
-    return [roll, this.#write(this.#encode(operations), step)];
+    onEntry(this.#write(placed, step));
   }
 
   /** Whether the file is so full that the next one should be made ready. */

@@ -237,13 +237,17 @@ export class LogBroker implements Broker {
     return this.#store.catalogue;
   }
 
-  /** Another process may have moved what is read to another file: then its entry says where. */
+  /**
+   * Another process may have moved what is read to another file: then an entry says where, although
+   * perhaps no mark does, for its writer may have died before that.
+   */
   #whereItLies<Result>(read: () => Result): Result {
-    try {
-      return read();
-    } catch (error) {
-      if (!isMillraceError(error, 'FILE_MISMATCH') || !this.#store.follow()) throw error;
-      return read();
+    for (;;) {
+      try {
+        return read();
+      } catch (error) {
+        if (!isMillraceError(error, 'FILE_MISMATCH') || !this.#store.followAndSync()) throw error;
+      }
     }
   }
 

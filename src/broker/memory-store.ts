@@ -34,6 +34,10 @@ export class MemoryStore implements EntryStore {
     return false;
   }
 
+  followAndSync(): boolean {
+    return false;
+  }
+
   poll(): { close(): void } {
     return alone;
   }
