@@ -234,7 +234,8 @@ export class ScriptRun {
   /** Until nothing can go on without the clock; runs that end on the way are followed by others. */
   async #settle(): Promise<void> {
     await this.machine.settle();
-    this.#failure ??= this.#superseded.has(this.handle) ? undefined : this.#handle?.errors[0];
+    const handle = this.#handle;
+    if (handle !== undefined && !this.#superseded.has(handle)) this.#failure ??= handle.errors[0];
     const failure = this.#failure;
     this.#failure = undefined; // told once: the test may start a corrected job
     if (failure !== undefined) throw failure;
