@@ -111,7 +111,7 @@ async function openRecovered(
   const timeStore = state.keyed({ name: 'task/time', value: timeCodec, keyCodec: ownKeyCodec });
   state.finishDeclaring(graph.job);
   const inputs = openInputs(broker, chain, claim);
-  const time = openTime(inputs, context.now, timeStore.get('\0'));
+  const time = openTime(inputs, platform.clock.monotonicMs(), timeStore.get('\0'));
   const task = new Task({
     name: claim.task,
     incarnation: claim.incarnation,

@@ -2,7 +2,7 @@
  * A task: a chain of operators, the partitions it reads, its time and its state, moved on in
  * epochs.
  *
- *   beginEpoch   notes the committed end of each partition, reads the clock once
+ *   beginEpoch   notes the committed end of each partition, reads the clocks once
  *   turn         merges the partitions' records in the order (event time, topic, partition, offset)
  *                of their heads, runs them through the chain, fires what becomes due between two;
  *                stops when its share of time is used
@@ -115,9 +115,9 @@ export class Task {
   wakeInMs(): number {
     const { chain, time, clock } = this.#parts;
     const now = clock.now();
-    let wake = time.wakeInMs(now, this.#nextEventTime());
+    let wake = time.wakeInMs(clock.monotonicMs(), this.#nextEventTime());
     for (const operator of chain.timed) wake = Math.min(wake, operator.nextProcessingTime() - now);
-    return Math.max(0, wake);
+    return Math.max(0, Math.ceil(wake));
   }
 
   /** Lets event time run to the end of what is waiting, once all input is read: for a drain. */
@@ -129,7 +129,7 @@ export class Task {
     return this.#draining === 0 || this.#nextEventTime() === Number.POSITIVE_INFINITY;
   }
 
-  /** Notes the ends and reads the clock. Fails where a partition's next record can't be read. */
+  /** Notes the ends and reads the clocks. Fails where a partition's next record can't be read. */
   beginEpoch(): void {
     const { clock, context, inputs, time } = this.#parts;
     context.now = clock.now();
@@ -141,9 +141,9 @@ export class Task {
       if (input.hasNext) time.sawNext(index, input.time);
     }
     const before = time.watermark;
-    time.updateIdleness(context.now);
+    time.updateIdleness(this.#epochBegan);
     const nothingNew = inputs.every((input) => !input.hasNext);
-    const quiet = time.quietWatermark(context.now, nothingNew, this.#lastEventTime());
+    const quiet = time.quietWatermark(this.#epochBegan, nothingNew, this.#lastEventTime());
     if (quiet > time.watermark && quiet >= this.#nextEventTime()) time.watermark = quiet;
     if (this.#draining > 0 && nothingNew && !this.#isDueAt(context.now)) this.#drainStep();
     this.#timeChanged ||= time.watermark !== before;
@@ -173,7 +173,7 @@ export class Task {
   /** What the epoch did; undefined where it did nothing. */
   endEpoch(): Commit | undefined {
     const { time, context, timeStore, name, incarnation, inputs, chain } = this.#parts;
-    time.endEpoch(this.#done, this.#recordsInEpoch > 0, context.now);
+    time.endEpoch(this.#done, this.#recordsInEpoch > 0, this.#epochBegan);
     const positions = inputs.filter((input, i) => input.position !== this.#committed[i]);
     const outputs = chain.outputs.flatMap((output) => output.takeAppends());
     if (this.#timeChanged || this.#recordsInEpoch > 0) timeStore.put(ownKey, time.snapshot());
@@ -265,7 +265,7 @@ export class Task {
       this.#process(input);
       input.consume();
       const next = input.hasNext ? input.time : Number.NEGATIVE_INFINITY;
-      time.observe(index, recordTime, next, othersMin, context.now);
+      time.observe(index, recordTime, next, othersMin, this.#epochBegan);
       if (!this.#fireDue()) return false;
       if (this.#recordsInEpoch >= this.#parts.budget.epochRecords) return false;
     }

@@ -159,6 +159,32 @@ describe('a partition', () => {
   });
 });
 
+describe('a system clock that jumps', () => {
+  const waiting = job('waiting', ({ from }) => {
+    from(readings, { eventTime: (r) => r.at, quietAfter: '10s' })
+      .keyBy((r) => r.key)
+      .window(tumbling(10))
+      .aggregate({ n: count() })
+      .to(results());
+  });
+
+  test.each([-3_600_000, 3_600_000])('by %i ms makes nobody silent or loud', async (jumpMs) => {
+    const run = await started(waiting, 2);
+    await run.append([reading(5, 0), reading(6, 1)]);
+    await run.step({ pauseMs: 3000 });
+    await run.append([reading(25, 0)]);
+    run.machine.clockOffsetMs += jumpMs;
+    await run.step({ pauseMs: 1999 });
+    expect(ends(run)).toEqual([]);
+    await run.step({ pauseMs: 1 });
+    expect(ends(run)).toEqual([10]); // partition 1 is idle
+    await run.step({ pauseMs: 7999 });
+    expect(ends(run)).toEqual([10]);
+    await run.step({ pauseMs: 1 });
+    expect(ends(run)).toEqual([10, 30]); // the stream is quiet
+  });
+});
+
 describe('the ends of time', () => {
   test('can be reached: windows, timers and drain work there', async () => {
     const times = [-timeMax, -timeMax + 25, 0, timeMax - 25, timeMax];

@@ -16,7 +16,7 @@ export interface Mode {
   readonly readBytesMax?: number;
   /** Turns of the event loop that pass before a commit is made. */
   readonly commitTurns?: number;
-  /** Whether the clock that ends turns goes on at each look, so that they end anywhere. */
+  /** Whether the clock that ends turns goes on by `lookMs` at each look. */
   readonly shortTurns?: boolean;
   /** What happens at the n-th commit, counted from 1 over all runs. */
   readonly atCommit?: (n: number) => CommitFate;
@@ -24,6 +24,9 @@ export interface Mode {
   readonly afterStep?: 'restart' | 'take over';
   readonly graph?: (graph: Graph) => Graph;
 }
+
+/** How far the clock of short turns goes on at each look, in ms. */
+export const lookMs = 1e-6;
 
 const together = { batchRecords: 1000, epoch: {}, state: 'changelog' } as const;
 
@@ -44,7 +47,12 @@ export const otherModes: readonly Mode[] = [
     readBytesMax: 1,
     commitTurns: 9,
   },
-  { ...together, name: 'short turns', shortTurns: true },
+  {
+    ...together,
+    name: 'short turns',
+    epoch: { turnMs: 3 * lookMs, epochMs: 16 * lookMs },
+    shortTurns: true,
+  },
   { ...together, name: 'restored after each step, from the changelog', afterStep: 'restart' },
   {
     ...together,

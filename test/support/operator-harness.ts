@@ -31,7 +31,7 @@ import {
   type TopicSpec,
 } from '../../src/runtime/index.ts';
 import { RunBroker } from './operator-harness-broker.ts';
-import { type Mode, otherModes, plainMode } from './operator-harness-modes.ts';
+import { lookMs, type Mode, otherModes, plainMode } from './operator-harness-modes.ts';
 import { SimulatedMachine, type SimulatedProcess } from './simulated-platform.ts';
 
 /** A record of the input. */
@@ -305,10 +305,11 @@ export class ScriptRun {
   }
 }
 
-/** A clock that has gone on by 3 ms at each look, so that turns are over soon. */
+/** A clock that has gone on a little at each look, too little for anybody to call it silence. */
 function hurried(platform: Platform): Platform {
   let looks = 0;
-  return { ...platform, clock: { ...platform.clock, monotonicMs: () => 3 * looks++ } };
+  const monotonicMs = () => platform.clock.monotonicMs() + lookMs * looks++;
+  return { ...platform, clock: { ...platform.clock, monotonicMs } };
 }
 
 function partitionsOf(script: readonly ScriptStep[]): number {

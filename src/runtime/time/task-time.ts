@@ -14,6 +14,8 @@
  * - When every partition is caught up and silent for `quietAfterMs`, the watermark goes on with the
  *   time that has passed since the last record, as far as something is waiting for it. Time while
  *   the job was stopped does not count.
+ * - Silence is measured by the clock that never goes back: `now` is its reading, wherever it stands
+ *   here. So nothing is silent, and nothing late, because somebody set the system's clock.
  *
  * Plain state in, plain state out: `snapshot` is part of each checkpoint, `restore` brings it back
  * exactly.
@@ -134,7 +136,7 @@ export class TaskTime {
    * quiet. `nothingNew`: no partition has a record to read.
    */
   quietWatermark(now: number, nothingNew: boolean, lastDue: number): number {
-    const silentMs = now - this.#lastRecordMs;
+    const silentMs = Math.floor(now - this.#lastRecordMs);
     if (
       !nothingNew ||
       !this.#caughtUp ||
