@@ -364,7 +364,8 @@ function appendOf(
   };
 }
 
-function readAll(broker: Broker, topic: TopicSpec, partition: number): OutputRecord[] {
+/** Every record of a partition. */
+export function readAll(broker: Broker, topic: TopicSpec, partition: number): OutputRecord[] {
   const cursor = new RecordCursor();
   const records: OutputRecord[] = [];
   for (let offset = 0; ; offset = cursor.endOffset()) {

@@ -1,0 +1,210 @@
+/** How a task's changelog gets into its state file while it runs, and what holds it up. */
+import { describe, expect, test } from 'vitest';
+import { MemoryBroker, RecordBatchBuilder } from '../../src/broker/index.ts';
+import { count, job, topic } from '../../src/dsl/index.ts';
+import { json, string } from '../../src/formats/index.ts';
+import type { BackgroundCall, Failpoint, Platform } from '../../src/platform/index.ts';
+import { type JobHandle, type RunOptions, run } from '../../src/runtime/index.ts';
+import { readAll } from '../support/operator-harness.ts';
+import { SimulatedMachine } from '../support/simulated-platform.ts';
+
+const words = topic('words', { key: string(), value: string() });
+const counts = topic('counts', { key: string(), value: json<unknown>() });
+const counting = job('counting', ({ from }) => {
+  from(words, { quietAfter: 'off' })
+    .keyBy((word) => word, { key: string() })
+    .aggregate({ n: count() })
+    .to(counts);
+});
+const changelog = { topic: '__counting-0-changelog', partition: 0 };
+
+/** A machine, a log, and the job in one process after another. */
+class Folded {
+  readonly machine: SimulatedMachine = new SimulatedMachine();
+  readonly broker: MemoryBroker = new MemoryBroker({
+    clock: this.machine.process().platform.clock,
+  });
+
+  async start(
+    options: RunOptions = {},
+    platform = (of: Platform): Platform => of,
+  ): Promise<JobHandle> {
+    if (this.broker.describeTopic('words') === undefined) {
+      await this.machine.until(this.broker.createTopic('words', { partitions: 1 }));
+    }
+    const handle = await run(counting, {
+      broker: this.broker,
+      platform: platform(this.machine.process().platform),
+      stateDirectory: '/data',
+      takeOver: true,
+      foldIntervalMs: 5000,
+      ...options,
+    });
+    await this.machine.settle();
+    return handle;
+  }
+
+  /** Each word once. */
+  async append(wordsCount: number): Promise<void> {
+    const builder = new RecordBatchBuilder();
+    for (let i = 0; i < wordsCount; i++) builder.append(0, null, words.value.encode(`word-${i}`));
+    const recordCount = wordsCount;
+    const batches = builder.build();
+    const append = { topic: 'words', partition: 0, batches, recordCount, maxTimestamp: 0 };
+    await this.machine.until(this.broker.append([append]));
+    await this.machine.settle();
+  }
+
+  /** What of the changelog is left, and its end. */
+  get changelog(): [start: number, end: number] {
+    return [this.broker.startOf(changelog), this.broker.endOf(changelog)];
+  }
+
+  get counts(): number {
+    return this.broker.endOf({ topic: 'counts', partition: 0 });
+  }
+}
+
+describe('a changelog', () => {
+  test('is folded after the interval; then the log forgets it', async () => {
+    const folded = new Folded();
+    const handle = await folded.start();
+    await folded.append(10);
+    await folded.machine.advance(4999);
+    expect(folded.changelog[0]).toBe(0);
+    expect(handle.metrics().unfoldedBytes).toBeGreaterThan(100);
+    await folded.machine.advance(1);
+    const [start, end] = folded.changelog;
+    expect(start).toBe(end);
+    expect(end).toBeGreaterThan(10);
+    expect(handle.metrics().unfoldedBytes).toBe(0);
+  });
+
+  test('that a stop left is folded by the next run', async () => {
+    const folded = new Folded();
+    const handle = await folded.start();
+    await folded.append(10);
+    await folded.machine.until(handle.stop());
+    expect(folded.changelog[0]).toBe(0);
+    const again = await folded.start();
+    expect(again.metrics().unfoldedBytes).toBeGreaterThan(100);
+    await folded.machine.advance(5000);
+    expect(folded.changelog[0]).toBe(folded.changelog[1]);
+  });
+
+  test('that is too long makes the task wait, and say so, until it is folded', async () => {
+    const folded = new Folded();
+    const gate = Promise.withResolvers<void>();
+    const slowly = (of: Platform): Platform => ({
+      ...of,
+      background: {
+        ...of.background,
+        run: <Result>(call: BackgroundCall) =>
+          gate.promise.then(() => of.background.run<Result>(call)),
+      },
+    });
+    const handle = await folded.start({ unfoldedBytesMax: 1000 }, slowly);
+    await folded.append(20);
+    expect(handle.status().waitingFor).toMatch(/^folding: \d+ bytes of changelog are not in/);
+    expect(folded.counts).toBe(20);
+    await folded.append(20);
+    expect(folded.counts).toBe(20);
+    gate.resolve();
+    await folded.machine.advance(100);
+    expect(handle.status().waitingFor).toBeUndefined();
+    expect(folded.counts).toBe(40);
+  });
+
+  test('that could not be folded is folded later, and the job goes on', async () => {
+    const folded = new Folded();
+    let failures = 0;
+    const failing = (of: Platform): Platform => ({
+      ...of,
+      background: {
+        ...of.background,
+        run: <Result>(call: BackgroundCall) =>
+          failures++ === 0
+            ? Promise.reject(new Error('no disk today'))
+            : of.background.run<Result>(call),
+      },
+    });
+    const handle = await folded.start({}, failing);
+    await folded.append(10);
+    await folded.machine.advance(5000);
+    expect(handle.errors).toMatchObject([{ message: 'no disk today' }]);
+    expect(folded.changelog[0]).toBe(0);
+    await folded.append(10);
+    expect([handle.status().state, folded.counts]).toEqual(['running', 20]);
+    await folded.machine.advance(5000);
+    expect(folded.changelog[0]).toBe(folded.changelog[1]);
+    expect(handle.errors).toHaveLength(1);
+  });
+});
+
+describe('a state file', () => {
+  test.each(['disk', 'process'] as const)('is opened for durability `%s`', async (durability) => {
+    const folded = new Folded();
+    const opened: unknown[] = [];
+    const watched = (of: Platform): Platform => ({
+      ...of,
+      openDatabase: (path, options) => {
+        opened.push([path, options.durable]);
+        return of.openDatabase(path, options);
+      },
+      background: {
+        ...of.background,
+        run: <Result>(call: BackgroundCall) => {
+          opened.push([call.name, (call.argument as { durable: boolean }).durable]); // of a fold
+          return of.background.run<Result>(call);
+        },
+      },
+    });
+    await folded.start({ durability }, watched);
+    await folded.append(1);
+    await folded.machine.advance(5000);
+    const durable = durability === 'disk';
+    expect(opened).toEqual([
+      ['/data/state/counting/counting-0.db', durable],
+      ['foldChangelog', durable],
+    ]);
+  });
+});
+
+describe('a crash in a fold', () => {
+  /** Kills the process when it is at the step for the n-th time. */
+  const crashAt = (folded: Folded, step: Failpoint, n: number) => {
+    let met = 0;
+    folded.machine.onFailpoint = (name, process) => {
+      if (name === step && ++met === n) process.crash();
+    };
+    return () => met >= n;
+  };
+
+  const cases = (['fold.begun', 'fold.committed', 'fold.recorded'] as const).map(
+    (step): [Failpoint, number] => [step, 1],
+  );
+  const slices = [1, 2, 3, 5, 8].map((n): [Failpoint, number] => ['fold.sliced', n]);
+
+  test.each([...cases, ...slices])('at %s, no. %i, changes nothing', async (step, n) => {
+    const folded = new Folded();
+    const options = { unfoldedBytesMax: 6400 }; // slices of 100 bytes
+    const crashed = crashAt(folded, step, n);
+    await folded.start(options);
+    await folded.append(30);
+    await folded.machine.advance(6000);
+    expect(crashed()).toBe(true);
+    const [start, end] = folded.changelog;
+    expect(start).toBe(step === 'fold.recorded' ? end : 0);
+    await folded.start(options);
+    await folded.append(40);
+    await folded.machine.advance(6000);
+    expect(folded.changelog[0]).toBe(folded.changelog[1]);
+    const handle = await folded.start(options);
+    await folded.append(50);
+    expect(handle.metrics().stateEntries).toBe(51); // and the task's own time
+    const expected = [30, 40, 50].flatMap((most, round) =>
+      Array.from({ length: most }, (_, i) => ({ n: 1 + round - (i < 30 ? 0 : i < 40 ? 1 : 2) })),
+    );
+    expect(readAll(folded.broker, counts, 0).map(({ value }) => value)).toEqual(expected);
+  });
+});
