@@ -169,6 +169,14 @@ describe('a timed store', () => {
   });
 });
 
+test('a value that was spoiled after it was put is refused at the checkpoint', () => {
+  const store = keyedStore<{ total: number }>();
+  const value = { total: 1 };
+  store.put(a, value);
+  value.total = Number.NaN;
+  expect(() => changesOf(store)).toThrow(/^State "step\/totals" can't keep this value: .*NaN/);
+});
+
 describe('a value that would not come back equal is refused when it is put:', () => {
   const unfit: [string, Codec<unknown>, unknown, string][] = [
     ['a Date in JSON', json(), { at: new Date(0) }, 'at'],
