@@ -227,7 +227,7 @@ describe('is refused, by name and with what to do: a directory', () => {
         const bytes = [2, 3].map((n) => readFileSync(join(directory, sortedOf(n))));
         writeFileSync(join(directory, sortedOf(1)), Buffer.concat(bytes));
       },
-      /^DAMAGED: Records of records\/0 .* at byte 0 of sorted-1\.log: .+\. Put the right file/,
+      /^DAMAGED: Records from offset 0 .* at byte 0 of sorted-1\.log .*: .+\. Put the right file/,
     ],
     [
       'with a shorter segment',

@@ -1,10 +1,11 @@
 /**
  * Another process at a test's directory: `peer.ts DIRECTORY ROLE [WHAT]`.
  *
- *   append NAME     appends `NAME 0`, `NAME 1`, ... one commit each
+ *   append NAME     after a line on standard input appends `NAME 0`, `NAME 1`, ... one commit each
  *   stop FAILPOINT  appends `before`; after a line on standard input it appends `during`, and stops
  *                   itself (SIGSTOP) where it passes the step
- *   job             runs the counting job until it ends
+ *   job             runs the counting job until it ends; stops itself after a line on standard
+ *                   input, when it does not hold the lock
  *
  * What happens is told on standard error, a line each.
  */
@@ -22,31 +23,41 @@ const platform = nodePlatform({
   failpoint: (name) => {
     if (!isArmed || name !== what) return;
     isArmed = false;
-    say('stopping');
-    process.kill(process.pid, 'SIGSTOP');
+    stop();
   },
 });
 
 const broker = await openBroker(platform, directory, { durability: 'process' });
 say('open');
 if (role === 'append') {
+  await line();
   for (let i = 0; i < appendsEach; i++) await broker.append([appendOf(records, [`${what} ${i}`])]);
 } else if (role === 'stop') {
   await broker.append([appendOf(records, ['before'])]);
   say('ready');
-  await new Promise((resolve) => process.stdin.once('data', resolve));
+  await line();
   isArmed = true;
   await broker.append([appendOf(records, ['during'])]);
-  process.stdin.destroy();
 } else {
   const handle = await run(counting, { broker, stateDirectory: directory, platform });
   handle.status$.subscribe(({ state }) => say(state));
+  process.stdin.once('data', stop);
   await handle.done.catch((error: unknown) => say(isMillraceError(error) ? error.code : 'other'));
 }
 say('done');
+process.stdin.destroy();
 await broker.close();
 await platform.background.close();
 
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+function line(): Promise<unknown> {
+  return new Promise((resolve) => process.stdin.once('data', resolve));
+}
+
+function stop(): void {
+  say('stopping');
+  process.kill(process.pid, 'SIGSTOP');
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
 }

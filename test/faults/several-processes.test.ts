@@ -73,6 +73,8 @@ describe('two processes that commit at once', () => {
   test('wake a reader in a third one, which sees each record once and in order', async () => {
     const { directory, broker } = await openHere({ pollMs: 3_600_000 }); // the watch alone wakes it
     const peers = ['a', 'b'].map((name) => peer(directory, 'append', name));
+    await Promise.all(peers.map(({ said }) => said('open')));
+    for (const { child } of peers) child.stdin?.write('go\n');
     await until(broker, records, 2 * appendsEach);
     await Promise.all(peers.map(({ end }) => end));
     const values = readAll(broker, records);
@@ -195,7 +197,8 @@ describe('a job that another process runs', () => {
     await first.said('running');
     await broker.append(one);
     await until(broker, counts, 1);
-    first.child.kill('SIGSTOP');
+    first.child.stdin?.write('stop\n');
+    await first.said('stopping');
     const second = await runHere({ takeOver: true });
     await broker.append(one);
     await until(broker, counts, 2);
