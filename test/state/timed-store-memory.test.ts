@@ -20,7 +20,7 @@ const times = 200_000;
 test.each([
   ['as windows and timers fire', (i: number) => i + 10, (i: number) => i, 10],
   ['as a timeout is put off', (i: number) => 1e12 + i, (i: number) => 1e12 + i - 1, 1],
-  ['as time runs backwards', (i: number) => -i, (i: number) => -i + 1, 1],
+  ['as time runs backwards', (i: number) => -i, (i: number) => -i + 10, 10],
 ])('a timed store takes no memory for gone times, %s', (_, added, removed, left) => {
   const store = new MemoryTimedStore(1, 'step/timers', json<true>());
   for (let i = 1 - left; i <= 0; i++) store.put(added(i), key, true);
@@ -28,10 +28,11 @@ test.each([
   for (let i = 1; i <= times; i++) {
     store.put(added(i), key, true);
     store.delete(removed(i), key);
-    if (i % 1000 === 0) store.takeChanges(() => {});
+    if (i % 1000 !== 0) continue;
+    store.takeChanges(() => {});
+    const ends = [added(i - left + 1), added(i)];
+    expect([store.firstTime(), store.lastTime()]).toEqual(ends.toSorted((a, b) => a - b));
   }
   expect(heapMib() - before).toBeLessThan(2);
   expect(store.size).toBe(left);
-  expect(store.firstTime()).toBe(added(times - left + 1));
-  expect(store.lastTime()).toBe(added(times));
 });
