@@ -1,4 +1,5 @@
 /** Real processes at one directory: they commit and read at once, are stopped, killed, fenced. */
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Broker, type EmbeddedBrokerOptions, openBroker } from '../../src/broker/index.ts';
 import { nodePlatform } from '../../src/platform/index.ts';
@@ -199,6 +200,7 @@ describe('a job that another process runs', () => {
     await until(broker, counts, 1);
     first.child.stdin?.write('stop\n');
     await first.said('stopping');
+    await stopped(first.child.pid);
     const second = await runHere({ takeOver: true });
     await broker.append(one);
     await until(broker, counts, 2);
@@ -211,3 +213,11 @@ describe('a job that another process runs', () => {
     await second.stop();
   });
 });
+
+/** Until the process that is about to stop itself has; where the system does not tell, at once. */
+async function stopped(pid: number | undefined): Promise<void> {
+  const stat = `/proc/${pid}/stat`;
+  while (existsSync(stat) && !/\) T/.test(readFileSync(stat, 'utf8'))) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
