@@ -17,7 +17,7 @@ import { type Aggregates, composite, type ResultsOf } from './aggregates/composi
 import type { GraphBuilder } from './graph-builder.ts';
 import type { ProcessFunctions, StateSpecs } from './process.ts';
 import { reducing } from './reducing.ts';
-import type { Topic } from './topic.ts';
+import type { HoldsFieldsOf, Topic, TopicFor } from './topic.ts';
 
 /** A name for a step: errors and metrics show it, and the state of a step is kept under it. */
 export interface StepOptions {
@@ -30,8 +30,8 @@ export interface KeyByOptions<Key> extends StepOptions {
 }
 
 export interface ToOptions<Value, Key> {
-  /** The key of the written record. Default: the stream's key. */
-  readonly key?: (value: Value) => Key;
+  /** The key of the written record, instead of the stream's. */
+  readonly key: (value: Value) => Key;
 }
 
 /** When a window of a result begins and ends, in ms since the epoch: `[windowStart, windowEnd)`. */
@@ -102,12 +102,23 @@ export class Stream<Value, Key> {
   }
 
   /**
-   * Writes the stream to a topic, which is made if it does not exist.
+   * Writes the stream to a topic, which is made if it does not exist. The topic's type must have all
+   * fields of the stream's values, and the stream all that the topic requires; `map` to others.
    * @example byHour.to(delays)
    */
-  to(topic: Topic<Key, Value>): void;
-  to<TopicKey>(topic: Topic<TopicKey, Value>, options: Required<ToOptions<Value, TopicKey>>): void;
-  to<TopicKey>(topic: Topic<TopicKey, Value>, options: ToOptions<Value, TopicKey> = {}): void {
+  to<TopicValue>(
+    topic: TopicFor<Key, Value> & {
+      readonly value: Codec<TopicValue>;
+    } & HoldsFieldsOf<Value, TopicValue>,
+  ): void;
+  to<TopicKey, TopicValue>(
+    topic: TopicFor<never, Value> & {
+      readonly key: Codec<TopicKey>;
+      readonly value: Codec<TopicValue>;
+    } & HoldsFieldsOf<Value, TopicValue>,
+    options: ToOptions<Value, NoInfer<TopicKey>>,
+  ): void;
+  to(topic: TopicFor<never, never>, options: Partial<ToOptions<never, unknown>> = {}): void {
     if (topic?.kind !== 'topic') {
       throw new MillraceError(
         'INVALID',
@@ -116,7 +127,7 @@ export class Stream<Value, Key> {
     }
     checkOptions(`to("${topic.name}")`, options, ['key']);
     const key = options.key as ((value: unknown) => unknown) | undefined; // untyped in the graph
-    const spec = topic as Topic<unknown, unknown>; // likewise
+    const spec = topic as unknown as Topic<unknown, unknown>; // likewise
     this.graph.add({ kind: 'sink', input: this.edge, name: undefined, topic: spec, key });
   }
 

@@ -7,6 +7,41 @@ export interface Topic<Key, Value> extends TopicSpec<Key, Value> {
   readonly kind: 'topic';
 }
 
+/** A property, not a method, so that the type of its argument counts. */
+interface Encoder<in Value> {
+  readonly encode: (value: Value) => Uint8Array;
+}
+
+/** A topic that takes keys and values of these types. */
+export interface TopicFor<in Key, in Value> {
+  readonly kind: 'topic';
+  readonly name: string;
+  readonly key: Encoder<Key>;
+  readonly value: Encoder<Value>;
+}
+
+/**
+ * What a topic must have besides, so that no field of `Value` is lost without a `map` that says so:
+ * nothing, where its type has all of them.
+ */
+export type HoldsFieldsOf<Value, TopicValue> =
+  IsUntyped<Value> extends true
+    ? unknown
+    : IsUntyped<TopicValue> extends true
+      ? unknown
+      : [Exclude<FieldsOf<Value>, FieldsOf<TopicValue>>] extends [never]
+        ? unknown
+        : { 'the topic lacks fields': Exclude<FieldsOf<Value>, FieldsOf<TopicValue>> };
+
+type FieldsOf<Value> = Value extends readonly unknown[]
+  ? never
+  : Value extends object
+    ? keyof Value
+    : never;
+
+/** `any`, and `unknown` as well. */
+type IsUntyped<Value> = unknown extends Value ? true : false;
+
 export interface TopicSettings<Key, Value> {
   readonly key: Codec<Key>;
   readonly value: Codec<Value>;
