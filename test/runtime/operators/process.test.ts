@@ -209,6 +209,21 @@ describe('an event-time timer', () => {
     ]);
   });
 
+  test('for a fraction of a millisecond fires at the next whole one', async () => {
+    const fractions = timerJob((at, timers) => {
+      timers.set(at + 0.2);
+      timers.set(at + 0.7); // the same
+      timers.set(at + 5.5);
+      timers.delete(at + 5.1);
+      timers.set(-0.5);
+    });
+    expect(textsOf(await sameInEveryMode(fractions, [{ records: [visit('a', 100)] }]))).toEqual([
+      'a at 100',
+      'a event 0',
+      'a event 101',
+    ]);
+  });
+
   test('may set and delete others, which fire in their turn', async () => {
     const chained = job('chained', ({ from }) => {
       from(visits, byVisit)
