@@ -102,8 +102,8 @@ export class Stream<Value, Key> {
   }
 
   /**
-   * Writes the stream to a topic, which is made if it does not exist. The topic's type must have all
-   * fields of the stream's values, and the stream all that the topic requires; `map` to others.
+   * Writes the stream to a topic, which is made if it does not exist. The topic's type must have
+   * all fields of the stream's values, and the stream all that the topic requires.
    * @example byHour.to(delays)
    */
   to<TopicValue>(
