@@ -1,6 +1,6 @@
 /** What epochs and restarts may not change, where it takes more than the results to see it. */
 import { describe, expect, test } from 'vitest';
-import { count, job, topic, tumbling } from '../../src/dsl/index.ts';
+import { count, job, topic, tumbling, value } from '../../src/dsl/index.ts';
 import { json, keyJson } from '../../src/formats/index.ts';
 import { timeMax } from '../../src/runtime/time/time-max.ts';
 import { ScriptRun, sameInEveryMode, valuesOf } from '../support/operator-harness.ts';
@@ -66,6 +66,30 @@ describe('an epoch', () => {
     expect(await sameInEveryMode(counts(), [], { modes: otherModes.slice(0, 4) })).toEqual({
       'results/0': [],
     });
+  });
+
+  test('may change more state than fits in a batch', async () => {
+    const large = job('large', ({ from }) => {
+      from(readings, byReading)
+        .keyBy((r) => r.key)
+        .process({
+          state: { kept: value<string>() },
+          onRecord({ n }, { state }) {
+            const before = state.kept.get() ?? '';
+            state.kept.set(String(n).repeat(300_000));
+            return [[before.length, before.slice(0, 1)]];
+          },
+        })
+        .to(results());
+    });
+    const numbered = (n: number) =>
+      ['a', 'b', 'c', 'd', 'e'].map((key, i) => ({ value: { key, at: 1, n: n + i } }));
+    const script = [{ records: numbered(1) }, { records: numbered(3) }];
+    const modes = otherModes.filter(({ name }) => /restored after each step/.test(name));
+    const outputs = await sameInEveryMode(large, script, { modes });
+    expect(valuesOf(outputs, 'results').slice(5)).toEqual(
+      ['1', '2', '3', '4', '5'].map((digit) => [300_000, digit]),
+    );
   });
 
   test('may end between any two of a thousand windows that fire at once', async () => {

@@ -6,7 +6,7 @@ import { json, string } from '../../src/formats/index.ts';
 import type { BackgroundCall, Failpoint, Platform } from '../../src/platform/index.ts';
 import { type JobHandle, type RunOptions, run } from '../../src/runtime/index.ts';
 import { readAll } from '../support/operator-harness.ts';
-import { SimulatedMachine } from '../support/simulated-platform.ts';
+import { SimulatedMachine, type SimulatedProcess } from '../support/simulated-platform.ts';
 
 const words = topic('words', { key: string(), value: string() });
 const counts = topic('counts', { key: string(), value: json<unknown>() });
@@ -207,4 +207,32 @@ describe('a crash in a fold', () => {
     );
     expect(readAll(folded.broker, counts, 0).map(({ value }) => value)).toEqual(expected);
   });
+});
+
+test('a fold of a task that was taken over in the middle of it changes nothing more', async () => {
+  const folded = new Folded();
+  const options = { unfoldedBytesMax: 6400 };
+  let slices = 0;
+  let zombie: SimulatedProcess | undefined;
+  folded.machine.onFailpoint = (name, process) => {
+    if (name !== 'fold.sliced' || ++slices !== 2) return;
+    zombie = process;
+    process.stop();
+  };
+  const first = await folded.start(options);
+  await folded.append(30);
+  await folded.machine.advance(6000);
+  await folded.start(options);
+  await folded.append(30);
+  zombie?.resume();
+  await folded.machine.advance(100);
+  expect(first.errors.map(String).join()).toMatch(/counting-0\.db was opened by incarnation 2/);
+  expect(folded.changelog[0]).toBe(0);
+  await folded.machine.advance(6000);
+  expect(folded.changelog[0]).toBe(folded.changelog[1]);
+  const last = await folded.start(options);
+  await folded.append(30);
+  expect(last.metrics().recordsRead).toBe(30);
+  const values = readAll(folded.broker, counts, 0).map(({ value }) => value);
+  expect(values.slice(-30)).toEqual(Array.from({ length: 30 }, () => ({ n: 3 })));
 });

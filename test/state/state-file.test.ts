@@ -122,6 +122,16 @@ describe('a fold', () => {
     again.close();
   });
 
+  test('that ends before one that was begun does not hide how far that had come', () => {
+    const { file } = newFile();
+    const changelog = filledChangelog();
+    changelog.fold(file, 1, 1).next();
+    const range = { from: 0, through: 3, incarnation: 1 };
+    finish(file.foldInSlices(changelog.changes.slice(0, 3), range, 1e9));
+    expect([file.foldedOffset, file.foldingThrough]).toEqual([3, changelog.end]);
+    file.close();
+  });
+
   test('of nothing moves nothing but the offset', () => {
     const { path, file } = newFile();
     finish(file.foldInSlices([], { from: 0, through: 3, incarnation: 1 }, 10));
