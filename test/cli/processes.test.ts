@@ -122,7 +122,7 @@ describe('a job file', () => {
       expect(explained.output()).toContain(part);
   });
 
-  test.concurrent.each([
+  test.each([
     ['export const a = 1;', 'is not a job file: its default export must be what job(...) returns'],
     ['export default { name: "a" };', 'is not a job file'],
     ['export default [];', 'is not a job file'],
