@@ -92,7 +92,10 @@ describe('a changelog', () => {
     expect(folded.changelog[0]).toBe(folded.changelog[1]);
   });
 
-  test('that is too long makes the task wait, and say so, until it is folded', async () => {
+  test.each([
+    ['comes later', [20, 20]],
+    ['is there already', [40]],
+  ])('that is too long makes the task wait, and say so, if more input %s', async (_, appends) => {
     const folded = new Folded();
     const gate = Promise.withResolvers<void>();
     const slowly = (of: Platform): Platform => ({
@@ -103,12 +106,13 @@ describe('a changelog', () => {
           gate.promise.then(() => of.background.run<Result>(call)),
       },
     });
-    const handle = await folded.start({ unfoldedBytesMax: 1000 }, slowly);
-    await folded.append(20);
-    expect(handle.status().waitingFor).toMatch(/^folding: \d+ bytes of changelog are not in/);
-    expect(folded.counts).toBe(20);
-    await folded.append(20);
-    expect(folded.counts).toBe(20);
+    const options = { unfoldedBytesMax: 1000, epoch: { epochRecords: 20 } };
+    const handle = await folded.start(options, slowly);
+    for (const wordsCount of appends) {
+      await folded.append(wordsCount);
+      expect(handle.status().waitingFor).toMatch(/^folding: \d+ bytes of changelog are not in/);
+      expect(folded.counts).toBe(20);
+    }
     gate.resolve();
     await folded.machine.advance(100);
     expect(handle.status().waitingFor).toBeUndefined();
