@@ -116,7 +116,7 @@ describe('what another process wrote and died before it synced', () => {
 });
 
 describe('while a process that was stopped at', () => {
-  test.concurrent.each(['commit.locked', 'commit.written', 'commit.synced'])(
+  test.each(['commit.locked', 'commit.written', 'commit.synced'])(
     '%s holds the lock, readers go on and appends time out; then nothing is lost',
     async (step) => {
       const { directory, broker } = await openHere({ lockTimeoutMs: 200 });
