@@ -251,3 +251,28 @@ describe('the ends of time', () => {
     },
   );
 });
+
+describe('one event time far in the future', () => {
+  const script = [reading(5), reading(8e15), reading(7)];
+
+  test('fails a job that writes it, which has committed nothing of the epoch', async () => {
+    const copied = job('copied', ({ from }) => {
+      from(readings, byReading).to(topic('copies', { key: readings.key, value: readings.value }));
+    });
+    const run = await started(copied);
+    const { commits } = run.broker.status();
+    await expect(run.append(script)).rejects.toMatchObject({
+      code: 'INVALID',
+      message: expect.stringMatching(/"copies" has the timestamp \+255479-.+ would end event time/),
+    });
+    expect(run.broker.status().commits).toBe(commits);
+    expect(run.broker.endOf({ topic: 'copies', partition: 0 })).toBe(0);
+  });
+
+  test('makes later records late, in a job with windows', async () => {
+    const run = await started(counts());
+    await run.append(script);
+    expect(ends(run)).toEqual([10]);
+    expect(run.handle.metrics().lateRecords).toBe(1);
+  });
+});
