@@ -15,7 +15,6 @@ import {
   type Platform,
   type ProcessLock,
 } from '../platform/index.ts';
-import type { Catalogue } from './catalogue.ts';
 import { forgetSaved, snapshotCatalogue } from './catalogue-store.ts';
 import type { Committer } from './committer.ts';
 import type { EmbeddedStore } from './embedded-store.ts';
@@ -113,12 +112,12 @@ export class Housekeeper {
       for (;;) {
         // With the journal's lock, for the last one to sort may have written an entry that is not
         // known here yet: sorting that file again would replace segments that readers use.
-        const argument = await committer.submitAlone((catalogue) => ({
+        const journal = await committer.submitAlone(({ unsorted }) => ({
           operations: [],
-          answer: this.#nextToSort(catalogue),
+          answer: unsorted.length < 2 ? undefined : unsorted[0],
         }));
-        if (argument === undefined) break;
-        await this.#sort(argument);
+        if (journal === undefined) break;
+        await this.#sort(journal);
       }
       await this.#saveCatalogue();
       await this.#removeFiles();
@@ -127,26 +126,37 @@ export class Housekeeper {
     }
   }
 
-  #nextToSort(catalogue: Catalogue): SortArgument | undefined {
-    const { directory, durable } = this.#options;
-    const [journal] = catalogue.unsorted;
-    if (journal === undefined || catalogue.unsorted.length < 2) return undefined;
-    return { directory, journal, durable, partitions: sortInputs(catalogue, journal) };
-  }
-
-  async #sort(argument: SortArgument): Promise<void> {
-    const { platform, committer } = this.#options;
-    const { journal } = argument;
+  async #sort(journal: number): Promise<void> {
+    const { platform, committer, directory, durable } = this.#options;
+    const inputs = await this.#sortInputs(journal);
+    const argument: SortArgument = { directory, journal, durable, partitions: inputs };
     const partitions = await this.#background.run<SortedPartition[]>({
       url: moduleUrl('sorter'),
       name: 'sortJournalFile',
       argument,
+      transfer: inputs.map(({ ranges }) => ranges.buffer),
     });
     await committer.submitAlone(() => ({
       operations: [{ kind: 'sorted' as const, journal, partitions }],
       answer: undefined,
     }));
     platform.failpoint('sort.committed');
+  }
+
+  /** One partition a turn: a busy file has hundreds of thousands of ranges. */
+  async #sortInputs(journal: number): Promise<SortInput[]> {
+    const { platform, store } = this.#options;
+    const file = fileRef('journal', journal);
+    const inputs: SortInput[] = [];
+    for (const topic of store.catalogue.topics.values()) {
+      for (const [partition, state] of topic.partitions.entries()) {
+        const ranges = state.ranges.packFile(file);
+        if (ranges.length === 0) continue;
+        inputs.push({ topic: topic.id, topicName: topic.name, partition, ranges });
+        await new Promise<void>((resolve) => platform.clock.soon(resolve));
+      }
+    }
+    return inputs;
   }
 
   async #saveCatalogue(): Promise<void> {
@@ -207,20 +217,6 @@ export class Housekeeper {
 }
 
 /** What of a journal file still counts: ranges of partitions that exist, behind their log start. */
-function sortInputs(catalogue: Catalogue, journal: number): SortInput[] {
-  const file = fileRef('journal', journal);
-  const inputs: SortInput[] = [];
-  for (const topic of catalogue.topics.values()) {
-    for (const [partition, state] of topic.partitions.entries()) {
-      const ranges = state.ranges.inFile(file);
-      if (ranges.count === 0) continue;
-      const packed = ranges.pack(0, ranges.count);
-      inputs.push({ topic: topic.id, topicName: topic.name, partition, ranges: packed });
-    }
-  }
-  return inputs;
-}
-
 /**
  * Segments that no range names. One that is being written is not named yet, but only under the
  * journal's lock: so it is looked at again with the lock. The numbers of large ones that were

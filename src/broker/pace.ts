@@ -5,12 +5,12 @@
 import type { Clock, File } from '../platform/index.ts';
 
 /** Bytes between two syncs. */
-const portionBytes = 1024 * 1024;
+const portionBytes = 256 * 1024;
 
 /** Files smaller than this are not worth a pause, in bytes. */
 const pausesFromBytes = 8 * 1024 * 1024;
 
-const pauseMs = 20;
+const pauseMs = 5;
 
 export class PacedWriter {
   readonly #file: File;

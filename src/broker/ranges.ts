@@ -118,16 +118,6 @@ export class RangeList {
     return this.#file.lastIndexOf(file) !== -1;
   }
 
-  /** The ranges that lie in `file`. */
-  inFile(file: FileRef): RangeList {
-    const found = new RangeList();
-    const first = this.#file.indexOf(file);
-    if (first === -1) return found;
-    const last = this.#file.lastIndexOf(file);
-    for (let i = first; i <= last; i++) if (this.#file[i] === file) found.push(this.at(i));
-    return found;
-  }
-
   /** The files in which ranges lie, each with the byte behind its last one. */
   extents(): Map<FileRef, number> {
     const extents = new Map<FileRef, number>();
@@ -158,14 +148,23 @@ export class RangeList {
   /** The ranges `[from, to)` as numbers, six each, for storage. */
   pack(from: number, to: number): Float64Array {
     const packed = new Float64Array((to - from) * rangeColumns);
-    for (let i = from; i < to; i++) {
-      const r = this.at(i);
-      packed.set(
-        [r.base, r.end, r.maxTimestamp, r.file, r.position, r.length],
-        (i - from) * rangeColumns,
-      );
-    }
+    for (let i = from, at = 0; i < to; i++, at += rangeColumns) this.#packOne(i, packed, at);
     return packed;
+  }
+
+  /** The ranges that lie in `file`, as `pack` gives them. */
+  packFile(file: FileRef): Float64Array<ArrayBuffer> {
+    const first = this.#file.indexOf(file);
+    const last = this.#file.lastIndexOf(file);
+    if (first === -1) return new Float64Array(0);
+    const packed = new Float64Array((last + 1 - first) * rangeColumns);
+    let at = 0;
+    for (let i = first; i <= last; i++) {
+      if (this.#file[i] !== file) continue;
+      this.#packOne(i, packed, at);
+      at += rangeColumns;
+    }
+    return packed.subarray(0, at);
   }
 
   /** Appends what `pack` made. */
@@ -177,6 +176,15 @@ export class RangeList {
       );
       this.push({ base, end, maxTimestamp, file, position, length } as Range); // six numbers each
     }
+  }
+
+  #packOne(index: number, into: Float64Array, at: number): void {
+    into[at] = this.#base[index] as number; // the columns have one length
+    into[at + 1] = this.#end[index] as number;
+    into[at + 2] = this.#maxTimestamp[index] as number;
+    into[at + 3] = this.#file[index] as number;
+    into[at + 4] = this.#position[index] as number;
+    into[at + 5] = this.#length[index] as number;
   }
 
   #columns(): number[][] {

@@ -28,8 +28,8 @@ export interface SortArgument {
 }
 
 export interface SortInput extends PartitionPlace {
-  /** `RangeList.pack` of the partition's ranges in the journal file. */
-  readonly ranges: Float64Array;
+  /** `RangeList.packFile` of the partition and the journal file. */
+  readonly ranges: Float64Array<ArrayBuffer>;
 }
 
 /**

@@ -2,7 +2,7 @@
 import { apply, type Catalogue } from '../../../src/broker/catalogue.ts';
 import { fileRef } from '../../../src/broker/file-ref.ts';
 import type { SortedPartition } from '../../../src/broker/operation.ts';
-import type { Range } from '../../../src/broker/ranges.ts';
+import { type Range, RangeList } from '../../../src/broker/ranges.ts';
 import {
   copyCatalogue,
   forgetSaved,
@@ -75,17 +75,12 @@ export function* save(store: Store): Steps<boolean> {
 function sortInput(catalogue: Catalogue): SortInput | undefined {
   const [journal] = catalogue.unsorted;
   if (journal === undefined || catalogue.unsorted.length < 2) return undefined;
-  const partitions = [...catalogue.topics].flatMap(
-    ([
-      topic,
-      {
-        partitions: [state],
-      },
-    ]) => {
-      const ranges = state?.ranges.inFile(fileRef('journal', journal)).toArray() ?? [];
-      return ranges.length === 0 ? [] : [{ topic, ranges }];
-    },
-  );
+  const partitions: { readonly topic: number; readonly ranges: readonly Range[] }[] = [];
+  for (const [topic, { partitions: states }] of catalogue.topics) {
+    const inFile = new RangeList();
+    inFile.unpack(states[0]?.ranges.packFile(fileRef('journal', journal)) ?? new Float64Array(0));
+    if (inFile.count > 0) partitions.push({ topic, ranges: inFile.toArray() });
+  }
   return { journal, partitions };
 }
 
