@@ -121,7 +121,7 @@ async function runZombie(machine: SimulatedMachine, seed: number): Promise<Outpu
 async function runThrough(machine: SimulatedMachine, options: SessionOptions): Promise<Outputs> {
   const process = machine.process();
   const session = await machine.until(startSession(process.platform, directory, input, options));
-  return machine.until(finishSession(session), 1, 600_000);
+  return machine.until(finishSession(session), 1, 5_000);
 }
 
 async function untilDead(
