@@ -1,0 +1,45 @@
+/** What a `process` step may do with its record, key, state and timers. The compiler is the test. */
+import { job, json, string, topic, value } from 'millrace';
+
+interface Click {
+  readonly user: string;
+  readonly at: number;
+}
+
+const clicks = topic('clicks', { key: string(), value: json<Click>() });
+const results = topic('results', { key: string(), value: json<{ user: string; n: number }>() });
+
+export const counting = job('counting', ({ from }) => {
+  from(clicks)
+    .keyBy(({ user }) => user)
+    .process({
+      state: { n: value<number>(), last: value<Click>() },
+      onRecord(click, { key, state, timers }) {
+        state.last.set(click);
+        state.n.update((n = 0) => n + 1);
+        timers.event.set(click.at + 1000);
+        // @ts-expect-error there is no such state
+        state.m.clear();
+        // @ts-expect-error the state holds numbers
+        state.n.set('1');
+        // @ts-expect-error there may be no value yet
+        const n: number = state.n.get();
+        // @ts-expect-error keys are strings here
+        const wrong: number = key;
+        // @ts-expect-error records have no such field
+        click.session;
+        return [{ user: key, n: n + wrong }];
+      },
+      onTimer(timer, { key, state }) {
+        return [{ user: key, n: (state.n.get() ?? 0) + timer.time }];
+      },
+    })
+    .to(results);
+});
+
+export const without = job('without', ({ from }) => {
+  // @ts-expect-error state is for streams with keys
+  from(clicks).process({ onRecord: () => [] });
+  // @ts-expect-error so are windows and aggregates
+  from(clicks).aggregate({});
+});
