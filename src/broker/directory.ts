@@ -57,8 +57,8 @@ export function createDirectory(
 }
 
 /**
- * Fails with `DIRECTORY` for a newer format, `DAMAGED` for a file that is not an identity. Whoever
- * wrote it may have died before its name was durable, so that is made sure of.
+ * Fails with `DIRECTORY` for a newer format, `DAMAGED` for a file that is not an identity. Its name
+ * is made durable here, for whoever made the directory may have died before.
  */
 export function readIdentity(platform: Platform, directory: string): DirectoryIdentity {
   platform.files.syncDirectory(directory);
@@ -139,7 +139,6 @@ function writeIdentity(platform: Platform, directory: string, id: string): void 
     file.close();
   }
   files.rename(path, identityPath(directory));
-  files.syncDirectory(directory);
 }
 
 function createEmpty(platform: Platform, path: string): void {

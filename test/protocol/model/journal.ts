@@ -264,10 +264,8 @@ export class Journal {
         throw new Refused('DAMAGED', 'a roll');
       yield;
       const behind = this.#file.bytes.subarray(position);
-      if (behind.some((byte) => byte !== 0)) {
+      if (behind.some((byte) => byte !== 0))
         yield* writeBytes(this.#world, this.#file, position, new Uint8Array(behind.length));
-        this.#file.sync();
-      }
     }
     yield;
     this.#clean = true;
