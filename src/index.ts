@@ -52,6 +52,9 @@ export {
 export { bytes, type Codec, json, keyJson, number, string } from './formats/index.ts';
 export { type ErrorCode, isMillraceError, MillraceError } from './platform/index.ts';
 export {
+  type BackupOptions,
+  type BackupSummary,
+  backup,
   describeGraph,
   type Job,
   type JobHandle,

@@ -17,6 +17,8 @@ import { journalPath, newerFormat, writeJournalFile } from './journal-file.ts';
 
 const formatVersion = 1;
 
+const directories = ['journal', 'topics', 'state', 'processes'];
+
 export interface DirectoryIdentity {
   /** 16 bytes as hex. */
   readonly id: string;
@@ -45,8 +47,7 @@ export function createDirectory(
   if (files.exists(`${directory}/catalogue.db`)) throw lostIdentity(directory);
   syncParents(platform, directory);
   const id = Buffer.from(platform.randomBytes(16)).toString('hex');
-  for (const name of ['journal', 'topics', 'state', 'processes'])
-    files.makeDirectory(`${directory}/${name}`);
+  for (const name of directories) files.makeDirectory(`${directory}/${name}`);
   files.remove(journalPath(directory, 1));
   const header = { directoryId: id, number: 1, fileId: platform.randomBytes(8) };
   writeJournalFile(files, journalPath(directory, 1), header, options.journalFileBytes);
@@ -102,7 +103,7 @@ export function checkFileSystem(platform: Platform, directory: string): void {
 }
 
 /** Makes a directory and its missing parents; their names survive a power cut. */
-function makeDirectoryDurably({ files }: Platform, directory: string): void {
+export function makeDirectoryDurably({ files }: Platform, directory: string): void {
   const missing: string[] = [];
   for (let path = resolve(directory); !files.exists(path); path = dirname(path)) missing.push(path);
   files.makeDirectory(directory);
@@ -127,18 +128,53 @@ function identityPath(directory: string): string {
   return `${directory}/millrace.json`;
 }
 
+/** A copy has this name until it is whole: then it becomes its identity. */
+function unfinishedPath(directory: string): string {
+  return `${directory}/millrace.json.unfinished`;
+}
+
+/** Begins a copy of a directory at `directory`; fails with `IO` where another one has begun. */
+export function beginCopied(platform: Platform, directory: string, id: string): void {
+  makeDirectoryDurably(platform, directory);
+  writeIdentityTo(platform, unfinishedPath(directory), id);
+  platform.files.syncDirectory(directory);
+  for (const name of directories) makeDirectoryDurably(platform, `${directory}/${name}`);
+}
+
+/** A copy is whole, and durable: from here on it is a directory like any other. */
+export function finishCopied({ files }: Platform, directory: string): void {
+  files.rename(unfinishedPath(directory), identityPath(directory));
+  files.syncDirectory(directory);
+}
+
+/** Fails with `DIRECTORY` for a copy that was not finished. */
+export function requireFinished({ files }: Platform, directory: string): void {
+  if (!files.exists(unfinishedPath(directory)) || files.exists(identityPath(directory))) return;
+  throw new MillraceError(
+    'DIRECTORY',
+    `${directory} holds a backup that was not finished. Remove it, and make the backup again.`,
+  );
+}
+
 function writeIdentity(platform: Platform, directory: string, id: string): void {
-  const { files } = platform;
   const path = `${identityPath(directory)}.new`;
-  files.remove(path);
+  platform.files.remove(path);
+  writeIdentityTo(platform, path, id);
+  platform.files.rename(path, identityPath(directory));
+}
+
+/** Leaves nothing where it fails. */
+function writeIdentityTo({ files }: Platform, path: string, id: string): void {
   const file = files.open(path, 'create');
   try {
     file.write(Buffer.from(`${JSON.stringify({ format: formatVersion, id })}\n`), 0);
     file.sync();
+  } catch (error) {
+    files.remove(path);
+    throw error;
   } finally {
     file.close();
   }
-  files.rename(path, identityPath(directory));
 }
 
 function createEmpty(platform: Platform, path: string): void {

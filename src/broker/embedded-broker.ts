@@ -3,19 +3,15 @@ import {
   checkChoice,
   checkNumbers,
   checkOptions,
-  MillraceError,
   messageOf,
   type Platform,
 } from '../platform/index.ts';
 import type { Broker, BrokerStatus } from './broker.ts';
-import { loadCatalogue } from './catalogue-store.ts';
-import { checkFileSystem, createDirectory, directoryExists, readIdentity } from './directory.ts';
-import { EmbeddedStore } from './embedded-store.ts';
-import { FairLock } from './fair-lock.ts';
+import type { EmbeddedStore } from './embedded-store.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Housekeeper } from './housekeeper.ts';
 import { LogBroker } from './log-broker.ts';
-import { Mark } from './mark.ts';
+import { openStore, requireDirectory } from './open-store.ts';
 
 /** How much of a directory survives: a power cut, or only the end of the process. */
 export type Durability = (typeof durabilities)[number];
@@ -51,7 +47,7 @@ export interface EmbeddedBrokerOptions {
 
 type Settings = Required<EmbeddedBrokerOptions>;
 
-const defaults: Settings = {
+export const brokerDefaults: Settings = {
   durability: 'disk',
   create: true,
   journalFileBytes: 64 * 1024 * 1024,
@@ -67,13 +63,6 @@ const defaults: Settings = {
 const entryBytesMax = 8 * 1024 * 1024;
 
 /**
- * How long opening waits for the lock before it goes on without: another process is writing, so the
- * end is in order.
- */
-const openLockWaitMs = 1000;
-const lockPollMs = 1;
-
-/**
  * Opens the log in `directory`, making it where there is none.
  *
  * Fails with `DIRECTORY` (newer format, read-only, network file system), `DAMAGED` (acknowledged
@@ -86,35 +75,13 @@ export async function openBroker(
   options: EmbeddedBrokerOptions = {},
 ): Promise<Broker> {
   checkBrokerOptions(options);
-  const settings = { ...defaults, ...options };
+  const settings = { ...brokerDefaults, ...options };
   requireDirectory(platform, directory, settings);
-  const lock = platform.openLock(`${directory}/lock.db`);
+  const { id, store } = await openStore(platform, directory, settings);
   try {
-    if (!directoryExists(platform, directory)) {
-      await withLock(platform, lock, settings.lockTimeoutMs, () =>
-        createDirectory(platform, directory, settings),
-      );
-    }
-    const { id } = readIdentity(platform, directory);
-    const durable = settings.durability === 'disk';
-    const store = new EmbeddedStore({
-      platform,
-      directory,
-      directoryId: id,
-      fileBytes: settings.journalFileBytes,
-      durable,
-      mark: openMark(platform, directory, id),
-      lock: new FairLock(platform, directory, lock),
-      largeBytes: settings.largeBytes,
-      recentBytesMax: settings.recentBytesMax,
-      pollMs: settings.pollMs,
-      load: () => loadCatalogue(platform, `${directory}/catalogue.db`, id, durable),
-    });
-    await recover(platform, store);
-    checkSegments(platform, store);
     return new EmbeddedBroker({ platform, directory, id, store, settings });
   } catch (error) {
-    lock.close();
+    store.close();
     throw error;
   }
 }
@@ -229,98 +196,13 @@ class EmbeddedBroker extends LogBroker {
 }
 
 function checkBrokerOptions(options: EmbeddedBrokerOptions): void {
-  const { durability = defaults.durability } = options;
-  checkOptions('openBroker()', options, Object.keys(defaults));
+  const { durability = brokerDefaults.durability } = options;
+  checkOptions('openBroker()', options, Object.keys(brokerDefaults));
   checkChoice('durability of openBroker()', durability, durabilities);
-  const numbers = Object.entries(defaults).filter(([, value]) => typeof value === 'number');
+  const numbers = Object.entries(brokerDefaults).filter(([, value]) => typeof value === 'number');
   checkNumbers(
     'openBroker()',
     options,
     numbers.map(([name]) => name),
   );
-}
-
-function requireDirectory(platform: Platform, directory: string, settings: Settings): void {
-  if (!settings.create && !directoryExists(platform, directory)) {
-    throw new MillraceError(
-      'DIRECTORY',
-      `There is no Millrace data in ${directory}. Check the path given with --data, or make it ` +
-        `by running a job or \`millrace topics create\`.`,
-    );
-  }
-  checkFileSystem(platform, directory);
-}
-
-/** The mark is only a hint: where it is missing, a new one says nothing. */
-function openMark(platform: Platform, directory: string, id: string): Mark {
-  const path = `${directory}/journal/mark`;
-  if (!platform.files.exists(path)) platform.files.open(path, 'create').close();
-  return new Mark(platform.files, path, id, 'write');
-}
-
-/** Applies what the catalogue has not seen, and puts the end of the journal in order. */
-async function recover(platform: Platform, store: EmbeddedStore): Promise<void> {
-  const until = platform.clock.monotonicMs() + openLockWaitMs;
-  while (!store.begin()) {
-    if (platform.clock.monotonicMs() > until) {
-      store.followAndSync();
-      return;
-    }
-    await new Promise<void>((resolve) => platform.clock.after(lockPollMs, resolve));
-  }
-  store.end();
-}
-
-async function withLock(
-  platform: Platform,
-  lock: { tryAcquire(): boolean; release(): void },
-  timeoutMs: number,
-  run: () => void,
-): Promise<void> {
-  const until = platform.clock.monotonicMs() + timeoutMs;
-  while (!lock.tryAcquire()) {
-    if (platform.clock.monotonicMs() > until) {
-      throw new MillraceError(
-        'LOCK_TIMEOUT',
-        'Another process keeps the lock of the data directory.',
-        {
-          retryable: true,
-        },
-      );
-    }
-    await new Promise<void>((resolve) => platform.clock.after(lockPollMs, resolve));
-  }
-  try {
-    run();
-  } finally {
-    lock.release();
-  }
-}
-
-/**
- * A segment that is missing or shorter than its ranges would be noticed only when it is read:
- * better now. But another process may just have removed it, and an entry says so.
- */
-function checkSegments(platform: Platform, store: EmbeddedStore): void {
-  for (;;) {
-    const misfit = segmentThatMisfits(platform, store);
-    if (misfit === undefined) return;
-    if (!store.followAndSync()) throw misfit;
-  }
-}
-
-function segmentThatMisfits(platform: Platform, store: EmbeddedStore): MillraceError | undefined {
-  for (const [path, bytes] of store.segmentPaths()) {
-    const size = platform.files.sizeOf(path);
-    if (size !== undefined && size >= bytes) continue;
-    return new MillraceError(
-      'FILE_MISMATCH',
-      size === undefined
-        ? `${path} is missing; it holds committed records. Put it back, or restore the whole ` +
-            `directory from a backup.`
-        : `${path} has ${size} bytes, but committed records reach to byte ${bytes}. Restore ` +
-            `the whole directory from a backup.`,
-    );
-  }
-  return undefined;
 }

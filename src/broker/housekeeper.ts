@@ -19,6 +19,7 @@ import { forgetSaved, snapshotCatalogue } from './catalogue-store.ts';
 import type { Committer } from './committer.ts';
 import type { EmbeddedStore } from './embedded-store.ts';
 import { fileRef } from './file-ref.ts';
+import { moduleUrl } from './module-url.ts';
 import type { SortedPartition } from './operation.ts';
 import type { SortArgument, SortInput } from './sorter.ts';
 
@@ -131,7 +132,7 @@ export class Housekeeper {
     const inputs = await this.#sortInputs(journal);
     const argument: SortArgument = { directory, journal, durable, partitions: inputs };
     const partitions = await this.#background.run<SortedPartition[]>({
-      url: moduleUrl('sorter'),
+      url: moduleUrl(import.meta.url, 'sorter'),
       name: 'sortJournalFile',
       argument,
       transfer: inputs.map(({ ranges }) => ranges.buffer),
@@ -166,7 +167,7 @@ export class Housekeeper {
     const argument = snapshotCatalogue({ catalogue, tail }, directoryId, path, durable);
     try {
       await this.#background.run({
-        url: moduleUrl('catalogue-store'),
+        url: moduleUrl(import.meta.url, 'catalogue-store'),
         name: 'saveCatalogue',
         argument,
       });
@@ -194,7 +195,11 @@ export class Housekeeper {
   /** Freeing the blocks of a large file takes the file system many milliseconds. */
   async #removeInBackground(paths: readonly string[]): Promise<void> {
     if (paths.length === 0) return;
-    const call = { url: moduleUrl('segment'), name: 'removeFiles', argument: paths };
+    const call = {
+      url: moduleUrl(import.meta.url, 'segment'),
+      name: 'removeFiles',
+      argument: paths,
+    };
     await this.#background.run(call);
   }
 
@@ -205,7 +210,7 @@ export class Housekeeper {
     const fileId = platform.randomBytes(8);
     const header = { directoryId, number: store.tail.journal + 1, fileId };
     await this.#background.run({
-      url: moduleUrl('journal-file'),
+      url: moduleUrl(import.meta.url, 'journal-file'),
       name: 'prepareJournalFile',
       argument: { path, header, size: journalFileBytes },
     });
@@ -244,12 +249,4 @@ function numberOfLarge(path: string): number {
 function listSegments({ files }: Platform, directory: string): string[] {
   const below = (path: string) => files.list(path).map((name) => `${path}/${name}`);
   return below(`${directory}/topics`).flatMap(below).flatMap(below);
-}
-
-/**
- * Modules run in the background by their file, which is .ts in the sources and .js in the package.
- */
-function moduleUrl(name: string): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`./${name}.${extension}`, import.meta.url).href;
 }

@@ -6,6 +6,7 @@ export {
   type EmbeddedBrokerOptions,
   openBroker,
 } from './embedded-broker.ts';
+export { beginCopy, type CopySummary, type LogCopy } from './log-copy.ts';
 export { MemoryBroker, type MemoryBrokerOptions } from './memory-broker.ts';
 export { murmur2, partitionOf, positiveHash } from './murmur2.ts';
 export {

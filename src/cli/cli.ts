@@ -56,6 +56,13 @@ function program(terminal: Terminal): Command {
   addProduce(main, terminal);
   addConsume(main, terminal);
   main
+    .command('backup <target>')
+    .description('copy the data directory, also while jobs run in it; the copy can be run')
+    .option(...dataOption, dataDefault)
+    .action(async (target: string, options) =>
+      (await import('./commands/backup.ts')).backUp(target, options, terminal),
+    );
+  main
     .command('explain <file>')
     .description('print what the jobs of a file do, step by step')
     .action(async (file: string) =>

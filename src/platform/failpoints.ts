@@ -31,4 +31,14 @@ export const failpoints = [
   'fold.recorded',
 ] as const;
 
-export type Failpoint = (typeof failpoints)[number];
+/** The steps of a backup; a list of its own, because no job passes them by itself. */
+export const backupFailpoints = [
+  'backup.begun',
+  'backup.stored',
+  'backup.catalogued',
+  'backup.copied',
+  'backup.synced',
+  'backup.completed',
+] as const;
+
+export type Failpoint = (typeof failpoints | typeof backupFailpoints)[number];

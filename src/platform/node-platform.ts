@@ -7,7 +7,7 @@ import { nodeClock } from './node-clock.ts';
 import { nodeFileSystem } from './node-files.ts';
 import { checkNodeVersion } from './node-version.ts';
 import type { Platform } from './platform.ts';
-import { openDatabase } from './sqlite.ts';
+import { copyDatabase, openDatabase } from './sqlite.ts';
 import { openSqliteLock } from './sqlite-lock.ts';
 
 export interface NodePlatformOptions {
@@ -28,6 +28,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     randomBytes: (length) => randomBytes(length),
     openLock: openSqliteLock,
     openDatabase,
+    copyDatabase,
     failpoint: failpoint ?? (() => {}),
     background: workerBackground({ failpoint }),
   };

@@ -71,6 +71,11 @@ export interface Platform {
    * missing.
    */
   openDatabase(path: string, options: { readonly durable: boolean }): Database.Database;
+  /**
+   * Copies a database into the file `path`, which must not exist, as the connection sees it: with a
+   * read transaction open, as of that. The bytes are durable afterwards, the name is not.
+   */
+  copyDatabase(database: Database.Database, path: string): Promise<void>;
   /** Named steps at which tests crash the program; nothing happens in production. */
   failpoint(name: Failpoint): void;
 }

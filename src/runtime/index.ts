@@ -1,6 +1,7 @@
 /** The door of the runtime. */
 export { checkTopicName } from '../broker/index.ts';
 export { checkOptions, nearest } from '../platform/index.ts';
+export { type BackupOptions, type BackupSummary, backup } from './backup.ts';
 export { checkGraph } from './compiler/check.ts';
 export { describeGraph, formatMs } from './compiler/describe.ts';
 export { nameSteps } from './compiler/names.ts';

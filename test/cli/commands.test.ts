@@ -44,6 +44,23 @@ const linesOf = ({ output }: Ended) =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
+describe('backup', () => {
+  test('copies the data; what it will not write to or read from is named', async () => {
+    const millrace = commandLine();
+    await millrace('produce clicks --create --data DATA', 'a\nb\n');
+    const target = `${temporaryDirectory()}/copy`;
+    expect(await millrace(`backup ${target} --data DATA`)).toEqual(
+      ok(expect.stringMatching(/\/copy {2}\d+ files, \d+ bytes\n$/)),
+    );
+    expect(await millrace(`consume clicks --data ${target}`)).toEqual(ok('a\nb\n'));
+    const again = await millrace(`backup ${target} --data DATA`);
+    expect(again).toMatchObject({ code: 1, output: '' });
+    expect(again.errors).toContain(`millrace: ${target} is not empty. Choose an empty directory`);
+    const nothing = await millrace(`backup ${target}-2 --data ${target}-3`);
+    expect(nothing.errors).toContain(`no Millrace data in ${target}-3`);
+  });
+});
+
 describe('topics', () => {
   test('are made, listed, described and deleted', async () => {
     const millrace = commandLine();

@@ -21,6 +21,11 @@ export class SimulatedDatabases {
     return openDatabase(path, { durable: false });
   }
 
+  /** Copies a database that is open to a new one. */
+  async backUp(source: Database.Database, placeholder: LosingNode): Promise<void> {
+    await source.backup(this.#newPath(placeholder), { progress: () => 512 });
+  }
+
   /** Another machine's database, as of its last commit. Nobody may have it open. */
   copyFrom(other: SimulatedDatabases, before: LosingNode, after: LosingNode): void {
     const path = other.#paths.get(before);

@@ -186,6 +186,10 @@ export class SimulatedProcess {
       randomBytes: (length) => Uint8Array.from({ length }, () => this.#machine.choose(256)),
       openLock: (path) => this.#openLock(path),
       openDatabase: (path, options) => this.#openDatabase(path, options.durable),
+      copyDatabase: (database, path) => {
+        const { databases, time } = this.#machine;
+        return time.hold(databases.backUp(database, this.#placeholder(path, false)));
+      },
       failpoint: (name) => {
         this.#files.requireAlive();
         this.#machine.onFailpoint(name, this);
