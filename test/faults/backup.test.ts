@@ -1,7 +1,12 @@
 /** Backups of a directory that is in use: what they hold, and what a crash or a failure leaves. */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Broker, openBroker } from '../../src/broker/index.ts';
-import { backupFailpoints, isMillraceError, nodePlatform } from '../../src/platform/index.ts';
+import {
+  backupFailpoints,
+  isMillraceError,
+  nodePlatform,
+  type Platform,
+} from '../../src/platform/index.ts';
 import { backup, run } from '../../src/runtime/index.ts';
 import { appendOf, readAll } from '../contracts/broker.ts';
 import {
@@ -34,6 +39,19 @@ async function finishOn(machine: SimulatedMachine, directory: string) {
 function backUpOn(machine: SimulatedMachine, target: string) {
   const { platform } = machine.process();
   return machine.until(backup('/data', target, { platform }));
+}
+
+/** A platform on which each step of a backup takes long. */
+function slow(platform: Platform): Platform {
+  const wait = () => new Promise<void>((resolve) => platform.clock.after(40, resolve));
+  return {
+    ...platform,
+    copyDatabase: (database, path) => wait().then(() => platform.copyDatabase(database, path)),
+    background: {
+      ...platform.background,
+      run: (call) => wait().then(() => platform.background.run(call)),
+    },
+  };
 }
 
 let finished: Promise<Record<string, string[]>> | undefined;
@@ -97,6 +115,55 @@ describe('a backup of a directory whose jobs run', () => {
     const never = machine.until(backup('/data', '/other', { platform }));
     await expect(never).rejects.toMatchObject({ code: 'FILE_MISMATCH' });
     expect(list('/other')).toEqual([]);
+  });
+
+  test('is not disturbed by what is folded, sorted and removed while it is made', async () => {
+    const machine = new SimulatedMachine();
+    const { platform } = machine.process();
+    const broker = await machine.until(openBroker(platform, '/data', smallLog));
+    await machine.until(broker.createTopic(records.topic));
+    const runAt = (at: Broker, stateDirectory: string, on: Platform) =>
+      machine.until(run(counting, { broker: at, stateDirectory, platform: on, ...smallEpochs }));
+    const handle = await runAt(broker, '/data', platform);
+    let isFeeding = true;
+    const feed = async () => {
+      while (isFeeding) {
+        await broker.append([appendOf(records, ['x'.repeat(500)])]);
+        await new Promise<void>((resolve) => platform.clock.after(1, resolve));
+      }
+    };
+    const feeding = feed();
+    await machine.advance(20);
+    const journal = platform.files.list('/data/journal');
+    await machine.until(backup('/data', '/copy', { platform: slow(machine.process().platform) }));
+    await machine.advance(100);
+    isFeeding = false;
+    await machine.until(feeding);
+    await machine.until(handle.stop());
+    expect(journal.filter((name) => platform.files.exists(`/data/journal/${name}`))).toEqual([
+      'mark', // all others are sorted and gone
+    ]);
+
+    const there = machine.process().platform;
+    const copy = await machine.until(openBroker(there, '/copy', smallLog));
+    const held = readAll(copy, records).length;
+    expect(held).toBeLessThan(broker.endOf(records));
+    const counter = await runAt(copy, '/copy', there);
+    await machine.until(counter.stop({ drain: true }));
+    expect(readAll(copy, counts)).toEqual(Array.from({ length: held }, (_, i) => `${i + 1}`));
+  });
+
+  test('holds all of a catalogue that was stored in part', async () => {
+    const machine = new SimulatedMachine();
+    const open = (directory: string) =>
+      machine.until(openBroker(machine.process().platform, directory));
+    const broker = await open('/data');
+    await machine.until(broker.createTopic(records.topic));
+    const values = Array.from({ length: 1100 }, (_, i) => `${i}`);
+    for (const value of values) await machine.until(broker.append([appendOf(records, [value])]));
+    await machine.until(broker.close()); // which stores it: 1,024 ranges to a row
+    await backUpOn(machine, '/copy');
+    expect(readAll(await open('/copy'), records)).toEqual(values);
   });
 
   test('ends where it began: what is committed later is not in it', async () => {
