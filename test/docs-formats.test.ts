@@ -7,8 +7,16 @@ import { journalHeaderBytes } from '../src/broker/journal-file.ts';
 import type { Operation } from '../src/broker/operation.ts';
 import { batchHeaderBytes } from '../src/broker/record-batch.ts';
 import { nodePlatform } from '../src/platform/index.ts';
-import { declaredKey, encodeStoreRecord, keyedKey, timedKey } from '../src/state/change.ts';
-import { StateFile, stateKeyOf } from '../src/state/index.ts';
+import {
+  allKey,
+  encodeStoreRecord,
+  itemKey,
+  storeKey,
+  timedKey,
+  valueKey,
+} from '../src/state/change.ts';
+import { foldInSlices, StateFile, stateKeyOf } from '../src/state/index.ts';
+import { placeOf } from '../src/state/key.ts';
 import { makeExampleDirectory } from './support/example-directory.ts';
 import { fencedBlocks, page, tableRows } from './support/pages.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
@@ -192,12 +200,26 @@ test('databases have the settings that the table names', () => {
   }
 });
 
+const record = {
+  name: 'n',
+  kind: 'value',
+  keyCodec: 'string',
+  keyText: true,
+  itemCodec: '',
+  itemText: true,
+  valueCodec: 'json',
+  valueText: true,
+  shape: '',
+  version: 1,
+} as const;
+
 test('a state file has the tables and the meta keys that are named', () => {
   const path = `${temporaryDirectory()}/task.db`;
   const database = platform.openDatabase(path, { durable: true });
   const file = new StateFile(database, path, { directoryId: 'd', task: 't' });
   file.claim(1);
-  const fold = file.foldInSlices([], { from: 0, through: 1, incarnation: 1 }, 1);
+  const declared = { key: storeKey(1), value: encodeStoreRecord(record) };
+  const fold = foldInSlices(file, [declared], { from: 0, through: 1, incarnation: 1 }, 1);
   while (fold.next().done !== true);
   const keys = database.prepare('SELECT key FROM meta').pluck().all();
   file.close();
@@ -212,22 +234,16 @@ test('a state file has the tables and the meta keys that are named', () => {
 test('changelog keys have the bytes that are shown', () => {
   const key = stateKeyOf(5, Buffer.from('ada'));
   const written = [
-    ['declared', declaredKey(1)],
-    ['keyed', keyedKey(1, key)],
+    ['declared', storeKey(1)],
+    ['value', valueKey(1, key)],
     ['timed', timedKey(2, 1000, key)],
+    ['list', itemKey(3, key, placeOf(7))],
+    ['map', itemKey(4, key, 'x')],
+    ['all', allKey(4, key)],
   ] as const;
   for (const [about, bytes] of written) {
     expect(shownOf(`changelog ${about}`)).toEqual([{ start: 0, bytes: new Uint8Array(bytes) }]);
   }
-  const record = {
-    name: 'n',
-    kind: 'keyed',
-    keyCodec: 'string',
-    keyText: true,
-    valueCodec: 'json',
-    valueText: true,
-    shape: '',
-  } as const;
   const columns = /CREATE TABLE stores \(([^)]+)\)/.exec(text)?.[1]?.split(',') ?? [];
   expect(columns).toHaveLength(
     1 + Object.keys(JSON.parse(`${Buffer.from(encodeStoreRecord(record))}`)).length,

@@ -153,7 +153,7 @@ class ChainBuilder {
       const shape = spec.shape ?? '';
       return [
         name,
-        stores.keyed({ ...declare, name: `${step.name}/${name}`, value: spec.codec, shape }),
+        stores.value({ ...declare, name: `${step.name}/${name}`, value: spec.codec, shape }),
       ] as const;
     });
     const operator = new ProcessOperator({

@@ -13,7 +13,7 @@ import {
   type Platform,
   withSqliteErrors,
 } from '../platform/index.ts';
-import { StateFile } from '../state/index.ts';
+import { foldInSlices, StateFile } from '../state/index.ts';
 import { ByteChunks } from './byte-chunks.ts';
 import { changeOf } from './open-task.ts';
 
@@ -32,6 +32,8 @@ export interface FoldingOptions {
   /** More than this many unfolded bytes: the task stops reading. */
   readonly bytesMax: number;
   onError(error: unknown): void;
+  /** Everything before this offset is in the state file. */
+  onFolded(offset: number): void;
   onRoom(): void;
 }
 
@@ -170,6 +172,7 @@ export class Folding {
       this.#bytesUnderWay = 0;
     }
     this.#folded = through;
+    this.#options.onFolded(through);
     await broker.deleteRecordsBefore({ topic: changelog, partition: 0, offset: through }, claim);
     platform.failpoint('fold.recorded');
   }
@@ -182,7 +185,7 @@ export async function foldChangelog(argument: FoldArgument, platform: Platform):
   try {
     platform.failpoint('fold.begun');
     const file = withSqliteErrors(path, () => new StateFile(database, path, argument));
-    const slices = file.foldInSlices(changesIn(argument), argument, sliceBytes);
+    const slices = foldInSlices(file, changesIn(argument), argument, sliceBytes);
     while (withSqliteErrors(path, () => slices.next().done !== true)) {
       platform.failpoint('fold.sliced');
       if (pauseMs > 0) await new Promise<void>((go) => platform.clock.after(pauseMs, go));

@@ -32,6 +32,8 @@ export interface OpenTaskOptions {
   readonly directory: string | undefined;
   readonly durable: boolean;
   readonly takeOver: boolean;
+  /** What entries of state may take in memory, in bytes. */
+  readonly stateMemoryMax: number;
   readonly budget: EpochBudget;
 }
 
@@ -108,7 +110,7 @@ async function openRecovered(
     stores: state,
     partitionsOf: (topic) => broker.describeTopic(topic)?.partitions.length ?? 1,
   });
-  const timeStore = state.keyed({ name: 'task/time', value: timeCodec, keyCodec: ownKeyCodec });
+  const timeStore = state.value({ name: 'task/time', value: timeCodec, keyCodec: ownKeyCodec });
   state.finishDeclaring(graph.job);
   const inputs = openInputs(broker, chain, claim);
   const time = openTime(inputs, platform.clock.monotonicMs(), timeStore.get('\0'));
@@ -128,8 +130,7 @@ async function openRecovered(
     budget: options.budget,
   });
   if (isFirstRun(inputs, claim)) {
-    await broker.commit(task.firstCommit());
-    task.committed();
+    task.committed(await broker.commit(task.firstCommit()));
   }
   return { task, claim, changelog, statePath, foldedOffset, close };
 }
@@ -192,7 +193,12 @@ function recoverState(
   const { broker, platform, durable } = options;
   const reader = changelogReader(broker, { topic: changelog, partition: 0 });
   if (path === undefined) {
-    const state = new TaskState({ file: undefined, filePath: '', changelog: reader });
+    const state = new TaskState({
+      file: undefined,
+      filePath: '',
+      changelog: reader,
+      memoryBytesMax: Number.POSITIVE_INFINITY,
+    });
     return { state, foldedOffset: 0, close: () => {} };
   }
   const database = platform.openDatabase(path, { durable });
@@ -200,7 +206,12 @@ function recoverState(
     return withSqliteErrors(path, () => {
       const file = new StateFile(database, path, { directoryId: broker.id, task: claim.task });
       file.claim(claim.incarnation);
-      const state = new TaskState({ file, filePath: path, changelog: reader });
+      const state = new TaskState({
+        file,
+        filePath: path,
+        changelog: reader,
+        memoryBytesMax: options.stateMemoryMax,
+      });
       return { state, foldedOffset: file.foldedOffset, close: () => file.close() };
     });
   } catch (error) {

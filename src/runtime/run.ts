@@ -46,7 +46,15 @@ export interface RunOptions {
   readonly takeOver?: boolean;
   /** How often committed state is folded into the state file, in ms. Default 10,000. */
   readonly foldIntervalMs?: number;
-  /** Changelog that may wait to be folded before reading stops, in bytes. Default 256 MiB. */
+  /**
+   * About what entries of state may take in memory, in bytes; what is used least goes, and is read
+   * from the state file when it is asked for. Default 512 MiB.
+   */
+  readonly stateMemoryMax?: number;
+  /**
+   * Changelog that may wait to be folded before reading stops, in bytes. A restart reads it, and
+   * nothing else. Default 64 MiB, at most a fifth of `stateMemoryMax`.
+   */
   readonly unfoldedBytesMax?: number;
   /** How long an epoch may be; the defaults suit all but tests. */
   readonly epoch?: Partial<EpochBudget>;
@@ -63,6 +71,7 @@ const runOptions = [
   'durability',
   'takeOver',
   'foldIntervalMs',
+  'stateMemoryMax',
   'unfoldedBytesMax',
   'epoch',
   'log',
@@ -93,6 +102,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
   const platform = platformOf(options);
   const durability = options.durability ?? 'disk';
   const opened = await openLog(platform, options);
+  const stateMemoryMax = options.stateMemoryMax ?? 512 * 1024 * 1024;
   return new JobRunner({
     graph: job.graph,
     broker: opened.broker,
@@ -102,14 +112,15 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
     takeOver: options.takeOver ?? false,
     budget: { ...epochDefaults, ...options.epoch },
     foldIntervalMs: options.foldIntervalMs ?? 10_000,
-    unfoldedBytesMax: options.unfoldedBytesMax ?? 256 * 1024 * 1024,
+    stateMemoryMax,
+    unfoldedBytesMax: Math.min(options.unfoldedBytesMax ?? 64 * 1024 * 1024, stateMemoryMax / 5),
     onEnd: opened.close,
   });
 }
 
 function checkRunOptions(options: RunOptions): void {
   checkOptions('run()', options, runOptions);
-  checkNumbers('run()', options, ['foldIntervalMs', 'unfoldedBytesMax']);
+  checkNumbers('run()', options, ['foldIntervalMs', 'stateMemoryMax', 'unfoldedBytesMax']);
   const { epoch = {}, durability = 'disk' } = options;
   checkOptions('epoch of run()', epoch, Object.keys(epochDefaults));
   checkNumbers('epoch of run()', epoch, Object.keys(epochDefaults));

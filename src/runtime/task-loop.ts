@@ -55,8 +55,16 @@ export class TaskLoop {
   }
 
   get waitingFor(): string | undefined {
-    if (this.#folding?.isFull !== true) return undefined;
+    if (!this.#mustWait()) return undefined;
     return `folding: ${this.unfoldedBytes} bytes of changelog are not in the state file yet`;
+  }
+
+  /** Until more is folded: too much changelog waits for it, or too much memory. */
+  #mustWait(): boolean {
+    const { state } = this.task.parts;
+    if (this.#folding === undefined || this.unfoldedBytes === 0) return false;
+    if (state.isFull) state.tend();
+    return this.#folding.isFull || state.isFull;
   }
 
   /**
@@ -80,7 +88,7 @@ export class TaskLoop {
 
   async #step(): Promise<void> {
     const { task } = this;
-    if (this.#folding?.isFull === true) return this.#wait(Number.POSITIVE_INFINITY);
+    if (this.#mustWait()) return this.#wait(Number.POSITIVE_INFINITY);
     task.beginEpoch();
     while (!task.turn() && !task.isFull()) await soon(this.#clock);
     const commit = task.endEpoch();
@@ -98,7 +106,7 @@ export class TaskLoop {
     const { broker } = this.#options;
     const { changelog, task } = this.#opened;
     const appended = await broker.commit(commit);
-    task.committed();
+    task.committed(appended);
     this.#commits++;
     const at = appended.findIndex((append) => append.topic === changelog);
     const append = commit.appends[at];
@@ -131,8 +139,7 @@ export class TaskLoop {
   }
 
   #onChange(): void {
-    if (this.#wake !== undefined && this.task.hasInput() && this.#folding?.isFull !== true)
-      this.#wakeUp();
+    if (this.#wake !== undefined && this.task.hasInput() && !this.#mustWait()) this.#wakeUp();
   }
 
   #wakeUp(): void {
@@ -171,6 +178,7 @@ export class TaskLoop {
       bytesEager: Math.min(foldEagerBytes, unfoldedBytesMax / 2),
       bytesMax: unfoldedBytesMax,
       onError,
+      onFolded: (offset) => this.task.parts.state.foldedTo(offset),
       onRoom: () => this.#wakeUp(),
     });
   }

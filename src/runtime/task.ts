@@ -12,7 +12,7 @@
  * (task-loop.ts). A failure leaves the task useless: it is dropped, and another one recovers from
  * the log, so that nothing of a failed epoch stays.
  */
-import { type Append, type Broker, type Commit, RecordBatchBuilder } from '../broker/index.ts';
+import type { Append, Appended, Broker, Commit } from '../broker/index.ts';
 import {
   assert,
   type Clock,
@@ -20,8 +20,9 @@ import {
   MillraceError,
   messageOf,
 } from '../platform/index.ts';
-import type { KeyedStore, TaskState } from '../state/index.ts';
+import type { TaskState, ValueStore } from '../state/index.ts';
 import type { Chain } from './chain.ts';
+import { ChangelogWriter } from './changelog.ts';
 import type { OperatorContext, TimedOperator } from './operator.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
@@ -40,7 +41,7 @@ export interface TaskParts {
   readonly inputs: readonly PartitionInput[];
   readonly time: TaskTime;
   readonly state: TaskState;
-  readonly timeStore: KeyedStore<TimeSnapshot>;
+  readonly timeStore: ValueStore<TimeSnapshot>;
   readonly budget: EpochBudget;
 }
 
@@ -61,12 +62,9 @@ const ownKey = '\0';
 /** Records between two looks at the clock. */
 const checkEvery = 32;
 
-/** A changelog batch is closed at this size, in bytes. */
-const changelogBatchBytes = 512 * 1024;
-
 export class Task {
   readonly #parts: TaskParts;
-  readonly #changes = new RecordBatchBuilder(16 * 1024);
+  readonly #changelog: ChangelogWriter;
   #epoch: number;
   #epochBegan = 0;
   #turnEnds = 0;
@@ -84,6 +82,7 @@ export class Task {
 
   constructor(parts: TaskParts) {
     this.#parts = parts;
+    this.#changelog = new ChangelogWriter(parts.changelog);
     this.#epoch = parts.epoch;
     this.#committed = parts.inputs.map(({ position }) => position);
     for (const operator of parts.chain.timed) operator.watermark = parts.time.settled;
@@ -194,9 +193,13 @@ export class Task {
     };
   }
 
-  /** The commit of the epoch is durable. */
-  committed(): void {
+  /** The commit of the epoch is durable: what was answered to it. */
+  committed(appended: readonly Appended[]): void {
     this.#epoch++;
+    const { state, changelog } = this.#parts;
+    const changes = appended.find(({ topic }) => topic === changelog);
+    if (changes !== undefined) state.committed(changes.baseOffset + changes.recordCount);
+    state.tend();
     for (const [i, { position }] of this.#parts.inputs.entries()) this.#committed[i] = position;
   }
 
@@ -365,17 +368,7 @@ export class Task {
   }
 
   #takeChanges(): Append | undefined {
-    const { state, context, changelog } = this.#parts;
-    const closed: Uint8Array[] = [];
-    const recordCount = state.takeChanges((key, value) => {
-      this.#changes.append(context.now, key, value);
-      if (this.#changes.byteLength >= changelogBatchBytes) closed.push(this.#changes.build());
-    });
-    if (recordCount === 0) return undefined;
-    if (this.#changes.recordCount > 0) closed.push(this.#changes.build());
-    const batches =
-      closed.length === 1 && closed[0] !== undefined ? closed[0] : Buffer.concat(closed);
-    return { topic: changelog, partition: 0, batches, recordCount, maxTimestamp: context.now };
+    return this.#changelog.take(this.#parts.state, this.#parts.context.now);
   }
 
   /** Says where a function of the user failed. */

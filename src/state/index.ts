@@ -1,14 +1,17 @@
 /** The door of the state. */
-export type { Change } from './change.ts';
+export type { Change, ChangeWriter } from './change.ts';
+export { type FoldRange, foldInSlices } from './fold.ts';
 export { keyGroups, stateKeyOf } from './key.ts';
-export type { ChangeWriter } from './memory-stores.ts';
-export { type FoldRange, StateFile, type StateFileIdentity } from './state-file.ts';
+export { StateFile, type StateFileIdentity } from './state-file.ts';
 export type {
-  KeyedStore,
+  ListStore,
+  MapDeclaration,
+  MapStore,
   StateKey,
   StoreDeclaration,
   StoreRegistry,
   TimedEntry,
   TimedStore,
+  ValueStore,
 } from './stores.ts';
 export { type ChangelogReader, TaskState, type TaskStateOptions } from './task-state.ts';

@@ -1,4 +1,6 @@
-/** Keys of state: see `StateKey`. */
+/**
+ * Keys and places as stores hold them, and as columns of the tables: see `StateKey`.
+ */
 import type { StateKey } from './stores.ts';
 
 /**
@@ -22,4 +24,25 @@ export function groupOf(key: StateKey): number {
 /** The encoded bytes. */
 export function keyBytesOf(key: StateKey): Buffer {
   return Buffer.from(key.slice(1), 'latin1');
+}
+
+const high = 2 ** 32;
+
+/** The place of an element in its list, so that strings sort as places do. */
+export function placeOf(index: number): string {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeUInt32BE(Math.floor(index / high), 0);
+  bytes.writeUInt32BE(index % high, 4);
+  return bytes.toString('latin1');
+}
+
+export function indexOf(place: string): number {
+  const bytes = Buffer.from(place, 'latin1');
+  return bytes.readUInt32BE(0) * high + bytes.readUInt32BE(4);
+}
+
+/** Bytes as SQLite keeps them: text where their codec writes text. */
+export function toColumn(bytes: Uint8Array, text: boolean): string | Buffer {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return text ? buffer.toString('utf8') : buffer;
 }

@@ -1,16 +1,18 @@
 /**
- * Keyed state as operators see it. Every kind of state is one of two tables:
+ * Keyed state as operators see it. There are four kinds of store:
  *
- *   keyed   key         -> value      value state, running aggregates
- *   timed   time, key   -> value      windows (time: their last ms) and timers (no value)
+ *   value   key          -> value       value state, running aggregates
+ *   timed   time, key    -> value       windows (time: their last ms) and timers (no value)
+ *   list    key, place   -> element     in the order in which they were added
+ *   map     key, item    -> element     in the order of the item's bytes
  *
  * Timed state is kept time-major: what is due is a prefix, so firing walks forward and drops what
- * it walked over, in the order (time, key group, key), which is the same whether entries come from
- * memory or from tables.
+ * it walked over, in the order (time, key group, key).
  *
- * A store holds the working set in memory and remembers what changed; the task takes the changes at
- * each checkpoint and appends them to its changelog. Objects handed out must not be changed in
- * place.
+ * A store holds in memory what is used, and remembers what changed; the task takes the changes at
+ * each checkpoint and appends them to its changelog. The rest lies in the tables of the state file,
+ * and is read when it is asked for. No result depends on which is where. Objects handed out must
+ * not be changed in place.
  */
 import type { Codec } from '../formats/index.ts';
 
@@ -21,28 +23,38 @@ import type { Codec } from '../formats/index.ts';
  */
 export type StateKey = string;
 
+/** What a store needs to know of a codec of keys. */
+export interface KeyFormat {
+  readonly name: string;
+  readonly text: boolean;
+}
+
 /**
  * What is recorded about a store; a job whose declarations do not fit what is on disk is refused.
  */
 export interface StoreDeclaration<Value> {
   /** Unique within the task: the step's identity, a slash, the name within the step. */
   readonly name: string;
-  readonly kind: 'keyed' | 'timed';
   readonly value: Codec<Value>;
   /** The codec of the keys: its name is part of the shape. */
-  readonly keyCodec: { readonly name: string; readonly text: boolean };
+  readonly keyCodec: KeyFormat;
   /**
    * Anything else that must not change under the state: the window's size, the aggregate's fields.
    */
   readonly shape?: string;
+  /** Of keys and values; default 1. A lower one on disk needs a migration. */
+  readonly version?: number;
 }
 
-export interface KeyedStore<Value> {
+export interface MapDeclaration<Item, Value> extends StoreDeclaration<Value> {
+  readonly item: Codec<Item>;
+}
+
+export interface ValueStore<Value> {
   get(key: StateKey): Value | undefined;
   /** Fails with `ENCODE`, naming the store, for a value that would not come back equal. */
   put(key: StateKey, value: Value): void;
   delete(key: StateKey): void;
-  readonly size: number;
 }
 
 export interface TimedEntry<Value> {
@@ -64,11 +76,32 @@ export interface TimedStore<Value> {
   first(): TimedEntry<Value> | undefined;
   /** The largest time that has an entry; -Infinity where there is none. */
   lastTime(): number;
-  readonly size: number;
+}
+
+export interface ListStore<Value> {
+  /** Adds an element at the end: one record, however long the list is. */
+  add(key: StateKey, value: Value): void;
+  /** The elements that are there now, in the order in which they were added. */
+  values(key: StateKey): Iterable<Value>;
+  /** Removes all elements: one record, however long the list is. */
+  clear(key: StateKey): void;
+}
+
+export interface MapStore<Item, Value> {
+  /** Reads one element, however many there are. */
+  get(key: StateKey, item: Item): Value | undefined;
+  put(key: StateKey, item: Item, value: Value): void;
+  delete(key: StateKey, item: Item): void;
+  /** The elements that are there now, in the order of the item's bytes. */
+  entries(key: StateKey): Iterable<[Item, Value]>;
+  /** Removes all elements: one record, however many there are. */
+  clear(key: StateKey): void;
 }
 
 /** The stores of one task. Declaring a name twice fails. */
 export interface StoreRegistry {
-  keyed<Value>(declaration: Omit<StoreDeclaration<Value>, 'kind'>): KeyedStore<Value>;
-  timed<Value>(declaration: Omit<StoreDeclaration<Value>, 'kind'>): TimedStore<Value>;
+  value<Value>(declaration: StoreDeclaration<Value>): ValueStore<Value>;
+  timed<Value>(declaration: StoreDeclaration<Value>): TimedStore<Value>;
+  list<Value>(declaration: StoreDeclaration<Value>): ListStore<Value>;
+  map<Item, Value>(declaration: MapDeclaration<Item, Value>): MapStore<Item, Value>;
 }

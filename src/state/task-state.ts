@@ -7,31 +7,36 @@
  * ahead of the changelog or behind its start, a store that the job no longer declares, or declares
  * with another shape.
  */
-import type { Codec } from '../formats/index.ts';
 import { assert, MillraceError } from '../platform/index.ts';
 import {
   type Change,
-  declaredKey,
+  type ChangeKey,
+  type ChangeWriter,
   decodeStoreRecord,
   encodeStoreRecord,
   parseChangeKey,
+  type StoreKind,
   type StoreRecord,
+  storeKey,
   storesMax,
 } from './change.ts';
-import {
-  type ChangeWriter,
-  MemoryKeyedStore,
-  type MemoryStore,
-  MemoryTimedStore,
-} from './memory-stores.ts';
+import type { Encoded, TaskStore } from './entry.ts';
+import { MemoryListStore, MemoryMapStore } from './item-stores.ts';
+import { Residency } from './residency.ts';
 import type { StateFile } from './state-file.ts';
+import type { StoreRows } from './store-rows.ts';
 import type {
-  KeyedStore,
-  StateKey,
+  KeyFormat,
+  ListStore,
+  MapDeclaration,
+  MapStore,
   StoreDeclaration,
   StoreRegistry,
   TimedStore,
+  ValueStore,
 } from './stores.ts';
+import { MemoryTimedStore } from './timed-store.ts';
+import { MemoryValueStore } from './value-store.ts';
 
 /** The changelog of a task, as far as it is committed. */
 export interface ChangelogReader {
@@ -50,47 +55,76 @@ export interface TaskStateOptions {
   /** Names the file in errors. */
   readonly filePath: string;
   readonly changelog: ChangelogReader;
+  /** What entries in memory may take, in bytes; without a file there is no limit. */
+  readonly memoryBytesMax: number;
+  /** Rows that are read at once where many are wanted. Default 256; smaller in tests. */
+  readonly rowsAtOnce?: number;
 }
 
-/** An entry that is in the changelog and not folded yet. */
+/** A change that is in the changelog and not folded yet. */
 interface Unfolded {
-  readonly time: number;
-  readonly key: StateKey;
-  readonly value: Uint8Array | null;
+  readonly of: Exclude<ChangeKey, { readonly kind: 'store' }>;
+  readonly value: Encoded | undefined;
 }
 
 export class TaskState implements StoreRegistry {
   readonly #file: StateFile | undefined;
+  readonly #residency: Residency;
   /** By number: what was recorded when the task was opened, and what was declared since. */
   readonly #records: Map<number, StoreRecord>;
   readonly #recorded: ReadonlySet<number>;
   readonly #unfolded = new Map<number, Unfolded[]>();
-  readonly #stores = new Map<number, MemoryStore>();
+  readonly #stores = new Map<number, TaskStore>();
+  readonly #inOrder: TaskStore[] = [];
+  #lastStore: number;
   #newDeclarations: number[] = [];
   #differences: string[] = [];
 
   constructor(options: TaskStateOptions) {
-    const { file, changelog } = options;
+    const { file, changelog, memoryBytesMax, rowsAtOnce = 256 } = options;
     const from = file?.foldedOffset ?? 0;
     checkOffsets(options, from, file?.foldingThrough ?? 0);
     this.#file = file;
     this.#records = file?.stores() ?? new Map();
+    this.#lastStore = file?.lastStore ?? 0;
     for (const change of changelog.read(from)) this.#remember(change);
     this.#recorded = new Set(this.#records.keys());
+    const bytesMax = file === undefined ? Number.POSITIVE_INFINITY : memoryBytesMax;
+    const recoveredEnd = changelog.end;
+    this.#residency = new Residency(this.#inOrder, { bytesMax, rowsAtOnce, recoveredEnd });
+    this.#residency.foldedTo(from);
   }
 
-  keyed<Value>(declaration: Omit<StoreDeclaration<Value>, 'kind'>): KeyedStore<Value> {
-    const number = this.#declare(recordOf(declaration, 'keyed'));
-    const store = new MemoryKeyedStore(number, declaration.name, declaration.value);
-    this.#load(number, store);
-    return store;
+  value<Value>(declaration: StoreDeclaration<Value>): ValueStore<Value> {
+    const record = recordOf('value', declaration);
+    return this.#declare(record, (number, rows) => {
+      const { name, value } = declaration;
+      return new MemoryValueStore(number, name, value, this.#residency, rows);
+    });
   }
 
-  timed<Value>(declaration: Omit<StoreDeclaration<Value>, 'kind'>): TimedStore<Value> {
-    const number = this.#declare(recordOf(declaration, 'timed'));
-    const store = new MemoryTimedStore(number, declaration.name, declaration.value);
-    this.#load(number, store);
-    return store;
+  timed<Value>(declaration: StoreDeclaration<Value>): TimedStore<Value> {
+    const record = recordOf('timed', declaration);
+    return this.#declare(record, (number, rows) => {
+      const { name, value } = declaration;
+      return new MemoryTimedStore(number, name, value, this.#residency, rows);
+    });
+  }
+
+  list<Value>(declaration: StoreDeclaration<Value>): ListStore<Value> {
+    const record = recordOf('list', declaration, { name: 'index', text: false });
+    return this.#declare(record, (number, rows) => {
+      const { name, value } = declaration;
+      return new MemoryListStore(number, name, value, this.#residency, rows);
+    });
+  }
+
+  map<Item, Value>(declaration: MapDeclaration<Item, Value>): MapStore<Item, Value> {
+    const record = recordOf('map', declaration, declaration.item);
+    return this.#declare(record, (number, rows) => {
+      const { name, item, value } = declaration;
+      return new MemoryMapStore(number, name, { item, value }, this.#residency, rows);
+    });
   }
 
   /**
@@ -122,95 +156,138 @@ export class TaskState implements StoreRegistry {
     for (const number of this.#newDeclarations) {
       const record = this.#records.get(number);
       assert(record !== undefined, 'a declared store is recorded');
-      write(declaredKey(number), encodeStoreRecord(record));
+      write(storeKey(number), encodeStoreRecord(record));
     }
     this.#newDeclarations = [];
-    for (const store of this.#stores.values()) count += store.takeChanges(write);
+    const checkpoint = this.#residency.nextCheckpoint();
+    for (const store of this.#inOrder) count += store.takeChanges(write, checkpoint);
     return count;
   }
 
-  /** Entries of all stores. */
+  /** What was taken last is committed; it ends before offset `end` of the changelog. */
+  committed(end: number): void {
+    this.#residency.committed(end);
+  }
+
+  /** Everything before `offset` of the changelog is in the tables. */
+  foldedTo(offset: number): void {
+    this.#residency.foldedTo(offset);
+  }
+
+  /** Between two epochs, once what was taken is committed: makes room where memory is short. */
+  tend(): void {
+    this.#residency.tend();
+  }
+
+  /** Whether memory holds too much that is not folded, so that nothing may go. */
+  get isFull(): boolean {
+    return this.#residency.isFull;
+  }
+
+  /** Entries of all stores that are in memory. */
   get size(): number {
     let size = 0;
-    for (const store of this.#stores.values()) size += store.size;
+    for (const store of this.#inOrder) size += store.size;
     return size;
   }
 
-  #remember(change: Change): void {
-    const parsed = parseChangeKey(change.key);
-    if (parsed.kind === 'declared') {
-      if (change.value !== null) this.#records.set(parsed.store, decodeStoreRecord(change.value));
-      return;
-    }
-    const unfolded = this.#unfolded.get(parsed.store) ?? [];
-    unfolded.push({
-      time: parsed.kind === 'timed' ? parsed.time : 0,
-      key: parsed.key,
-      value: change.value,
-    });
-    this.#unfolded.set(parsed.store, unfolded);
+  /** About what they take, in bytes. */
+  get bytes(): number {
+    return this.#residency.bytes;
   }
 
-  #declare(record: StoreRecord): number {
+  #remember({ key, value }: Change): void {
+    const of = parseChangeKey(key);
+    if (of.kind === 'store') {
+      this.#lastStore = Math.max(this.#lastStore, of.store);
+      if (value !== null) this.#records.set(of.store, decodeStoreRecord(value));
+      else this.#drop(of.store);
+      return;
+    }
+    const unfolded = this.#unfolded.get(of.store) ?? [];
+    const encoded = value === null ? undefined : { bytes: value, start: 0, end: value.length };
+    unfolded.push({ of, value: encoded });
+    this.#unfolded.set(of.store, unfolded);
+  }
+
+  #drop(store: number): void {
+    this.#records.delete(store);
+    this.#unfolded.delete(store);
+  }
+
+  #declare<Store extends TaskStore>(
+    record: StoreRecord,
+    make: (number: number, rows: StoreRows | undefined) => Store,
+  ): Store {
+    const number = this.#numberOf(record);
+    const store = make(number, this.#file?.rowsOf(number, record));
+    this.#stores.set(number, store);
+    this.#inOrder.push(store);
+    // A store that does not fit takes nothing: `finishDeclaring` refuses the job before it is used.
+    if (this.#differences.length === 0) {
+      for (const { of, value } of this.#unfolded.get(number) ?? []) {
+        if (of.kind === 'all') store.recoverAll(of.key);
+        else store.recover(of.time, of.key, of.item, value);
+      }
+    }
+    this.#unfolded.delete(number);
+    return store;
+  }
+
+  #numberOf(record: StoreRecord): number {
     for (const [number, known] of this.#records) {
       if (known.name !== record.name) continue;
       assert(!this.#stores.has(number), `the store ${record.name} is declared once`);
       this.#compare(known, record);
       return number;
     }
-    const number = Math.max(0, ...this.#records.keys()) + 1;
+    const number = this.#lastStore + 1;
     assert(number <= storesMax, 'a task has fewer stores than their numbers allow');
+    this.#lastStore = number;
     this.#records.set(number, record);
     this.#newDeclarations.push(number);
     return number;
   }
 
   #compare(known: StoreRecord, declared: StoreRecord): void {
-    for (const field of ['kind', 'keyCodec', 'valueCodec', 'shape'] as const) {
-      if (known[field] === declared[field]) continue;
+    for (const [field, words] of Object.entries(fieldNames)) {
+      const of = field as keyof typeof fieldNames; // its keys
+      if (known[of] === declared[of]) continue;
       this.#differences.push(
-        `state "${known.name}" has the ${fieldNames[field]} ${known[field]} on disk and ` +
-          `${declared[field]} in the job`,
+        `state "${known.name}" has the ${words} ${known[of]} on disk and ` +
+          `${declared[of]} in the job`,
       );
     }
-  }
-
-  /**
-   * A store that does not fit stays empty: `finishDeclaring` refuses the job before anything uses
-   * it.
-   */
-  #load(number: number, store: MemoryStore): void {
-    this.#stores.set(number, store);
-    const record = this.#records.get(number);
-    if (this.#differences.length > 0 || record === undefined || !this.#recorded.has(number)) return;
-    this.#file?.load(number, record, (time, key, value) => store.load(time, key, value));
-    for (const { time, key, value } of this.#unfolded.get(number) ?? [])
-      store.load(time, key, value);
-    this.#unfolded.delete(number);
   }
 }
 
 const fieldNames = {
   kind: 'kind',
   keyCodec: 'key codec',
+  itemCodec: 'item codec',
   valueCodec: 'value codec',
   shape: 'shape',
+  version: 'version',
 } as const;
 
-function recordOf<Value>(
-  declaration: Omit<StoreDeclaration<Value>, 'kind'>,
-  kind: 'keyed' | 'timed',
+type Described = Omit<StoreDeclaration<unknown>, 'value'> & { readonly value: KeyFormat };
+
+function recordOf(
+  kind: StoreKind,
+  { name, keyCodec, value, shape = '', version = 1 }: Described,
+  item: KeyFormat = { name: '', text: true },
 ): StoreRecord {
-  const { name, keyCodec, value, shape = '' } = declaration;
-  const { name: valueCodec, text: valueText }: Codec<Value> = value;
   return {
     name,
     kind,
     keyCodec: keyCodec.name,
     keyText: keyCodec.text,
-    valueCodec,
-    valueText,
+    itemCodec: item.name,
+    itemText: item.text,
+    valueCodec: value.name,
+    valueText: value.text,
     shape,
+    version,
   };
 }
 

@@ -11,7 +11,7 @@ import FlatQueue from 'flatqueue';
 interface Times {
   has(time: number): boolean;
   keys(): Iterable<number>;
-  readonly size: number;
+  size(): number;
 }
 
 /** Times that a heap holds at most, besides twice as many as are there. */
@@ -30,7 +30,7 @@ export class TimeRange {
   add(time: number): void {
     this.#earliest.push(time, time);
     this.#latest.push(time, -time);
-    const most = 2 * this.#times.size + spareTimes;
+    const most = 2 * this.#times.size() + spareTimes;
     if (this.#earliest.length > most) this.#makeAnew(this.#earliest, 1);
     if (this.#latest.length > most) this.#makeAnew(this.#latest, -1);
   }

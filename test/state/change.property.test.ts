@@ -5,8 +5,22 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { keyedKey, parseChangeKey, storesMax, timedKey } from '../../src/state/change.ts';
-import { groupOf, keyBytesOf, keyGroups, stateKeyOf } from '../../src/state/key.ts';
+import {
+  allKey,
+  itemKey,
+  parseChangeKey,
+  storesMax,
+  timedKey,
+  valueKey,
+} from '../../src/state/change.ts';
+import {
+  groupOf,
+  indexOf,
+  keyBytesOf,
+  keyGroups,
+  placeOf,
+  stateKeyOf,
+} from '../../src/state/key.ts';
 
 const stateKey = fc
   .tuple(fc.nat({ max: keyGroups - 1 }), fc.uint8Array({ maxLength: 4 }))
@@ -16,18 +30,26 @@ const time = fc.oneof(
   fc.integer({ min: -3, max: 3 }),
   fc.constantFrom(-(2 ** 32), 2 ** 32 - 1, 2 ** 32, -8.64e15, 8.64e15),
 );
+const number = fc.integer({ min: 1, max: storesMax });
+const item = fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
+
+test('places of a list sort as their numbers do', () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), fc.maxSafeNat(), (a, b) => {
+      expect(indexOf(placeOf(a))).toBe(a);
+      expect(placeOf(a) < placeOf(b)).toBe(a < b);
+    }),
+  );
+});
 
 test('the key of a change is read back as it was written', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: storesMax }), time, stateKey, (store, at, key) => {
-      const keyed = parseChangeKey(keyedKey(store, key));
-      expect(keyed).toEqual({ kind: 'keyed', store, key });
-      expect(parseChangeKey(timedKey(store, at, key))).toEqual({
-        kind: 'timed',
-        store,
-        time: at,
-        key,
-      });
+    fc.property(number, time, stateKey, item, (store, at, key, of) => {
+      const entry = { kind: 'entry', store, time: 0, key, item: '' };
+      expect(parseChangeKey(valueKey(store, key))).toEqual(entry);
+      expect(parseChangeKey(timedKey(store, at, key))).toEqual({ ...entry, time: at });
+      expect(parseChangeKey(itemKey(store, key, of))).toEqual({ ...entry, item: of });
+      expect(parseChangeKey(allKey(store, key))).toEqual({ kind: 'all', store, key });
     }),
   );
 });

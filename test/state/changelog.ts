@@ -1,15 +1,21 @@
 /** A changelog and a state file as a task has them, without the task. */
-import { json } from '../../src/formats/index.ts';
+import { json, string } from '../../src/formats/index.ts';
 import { openDatabase } from '../../src/platform/sqlite.ts';
 import {
   type Change,
   type ChangelogReader,
+  foldInSlices,
+  type ListStore,
+  type MapStore,
   StateFile,
   type StateFileIdentity,
+  type StateKey,
   TaskState,
+  type TimedStore,
+  type ValueStore,
 } from '../../src/state/index.ts';
 import { stateKeyOf } from '../../src/state/key.ts';
-import type { KeyedStore, StateKey, TimedStore } from '../../src/state/stores.ts';
+import { Residency } from '../../src/state/residency.ts';
 
 export const identity: StateFileIdentity = { directoryId: 'directory-1', task: 'counting-0' };
 
@@ -23,6 +29,7 @@ export class Changelog {
   /** What lies before it was removed. */
   start = 0;
   readonly changes: Change[] = [];
+  #underWay: Change[] = [];
 
   get end(): number {
     return this.changes.length;
@@ -30,7 +37,29 @@ export class Changelog {
 
   /** A commit of the task. */
   append(state: TaskState): void {
-    state.takeChanges((key, value) => this.changes.push({ key, value }));
+    this.take(state);
+    this.commit(state);
+  }
+
+  /** An epoch has ended, and its commit is under way. */
+  take(state: TaskState): void {
+    this.#underWay = [];
+    state.takeChanges((key, value) => this.#underWay.push({ key, value }));
+  }
+
+  commit(state: TaskState): void {
+    this.changes.push(...this.#underWay);
+    state.committed(this.end);
+    state.tend();
+  }
+
+  /** What a fold may take: what is committed. */
+  get foldable(): readonly Change[] {
+    return this.changes;
+  }
+
+  get withUnderWay(): readonly Change[] {
+    return [...this.changes, ...this.#underWay];
   }
 
   reader(): ChangelogReader {
@@ -41,7 +70,7 @@ export class Changelog {
   fold(file: StateFile, incarnation = 1, sliceBytes = 1e9): Generator<void, void, void> {
     const from = file.foldedOffset;
     const range = { from, through: this.end, incarnation };
-    return file.foldInSlices(this.changes.slice(from), range, sliceBytes);
+    return foldInSlices(file, this.foldable.slice(from), range, sliceBytes);
   }
 }
 
@@ -51,26 +80,46 @@ export function openStateFile(path: string, of = identity, durable = false): Sta
 
 export interface Stores {
   readonly state: TaskState;
-  readonly keyed: KeyedStore<unknown>;
+  readonly keyed: ValueStore<unknown>;
   readonly timed: TimedStore<unknown>;
+  readonly list: ListStore<unknown>;
+  readonly map: MapStore<string, unknown>;
 }
 
+export interface Memory {
+  readonly memoryBytesMax: number;
+  readonly rowsAtOnce: number;
+}
+
+/** For a store that stands alone: without tables, and without a limit. */
+export function alone(): Residency {
+  const options = { bytesMax: Number.POSITIVE_INFINITY, rowsAtOnce: 256, recoveredEnd: 0 };
+  return new Residency([], options);
+}
+
+export const plenty: Memory = { memoryBytesMax: Number.POSITIVE_INFINITY, rowsAtOnce: 256 };
+
 /** One store of each kind; keys and values of one are text in the file, the others' are bytes. */
-export function openStores(changelog: Changelog, file: StateFile | undefined): Stores {
-  const state = new TaskState({ file, filePath: 'state.db', changelog: changelog.reader() });
+export function openStores(
+  changelog: Changelog,
+  file: StateFile | undefined,
+  memory = plenty,
+): Stores {
+  const options = { file, filePath: 'state.db', changelog: changelog.reader(), ...memory };
+  const state = new TaskState(options);
   const value = json<unknown>();
-  const keyed = state.keyed({
-    name: 'step/keyed',
-    value,
-    keyCodec: { name: 'string', text: true },
-  });
+  const text = { name: 'string', text: true };
+  const bytes = { name: 'bytes', text: false };
+  const keyed = state.value({ name: 'step/keyed', value, keyCodec: text });
   const timed = state.timed({
     name: 'step/timed',
     value: { ...value, text: false },
-    keyCodec: { name: 'bytes', text: false },
+    keyCodec: bytes,
   });
+  const list = state.list({ name: 'step/list', value, keyCodec: bytes });
+  const map = state.map({ name: 'step/map', item: string(), value, keyCodec: text });
   state.finishDeclaring('counting');
-  return { state, keyed, timed };
+  return { state, keyed, timed, list, map };
 }
 
 /** Runs a fold to its end. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/platform/sqlite.ts';
-import type { StateFile } from '../../src/state/index.ts';
+import { foldInSlices, type StateFile } from '../../src/state/index.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { Changelog, finish, identity, keyOf, openStateFile, openStores } from './changelog.ts';
 
@@ -14,14 +14,21 @@ function newFile(): { readonly path: string; readonly file: StateFile } {
   return { path, file };
 }
 
-/** A changelog with five entries, the last two in a second commit. */
+/** A changelog with entries of all kinds, in two commits. */
 function filledChangelog(): Changelog {
   const changelog = new Changelog();
-  const { state, keyed, timed } = openStores(changelog, undefined);
+  const { state, keyed, timed, list, map } = openStores(changelog, undefined);
+  list.add(b, 'gone');
+  list.add(a, 'gone');
+  map.put(a, 'x', 1);
   keyed.put(a, { total: 1 });
   keyed.put(b, 'ü');
   timed.put(-7, a, [1]);
   changelog.append(state);
+  list.clear(a);
+  list.add(a, 'first');
+  list.add(a, 'second');
+  list.clear(b);
   keyed.delete(a);
   timed.put(8.64e15, b, 2);
   changelog.append(state);
@@ -29,7 +36,7 @@ function filledChangelog(): Changelog {
 }
 
 /** What any SQLite tool shows. */
-function rowsOf(path: string, table: 'entries' | 'timed' | 'stores'): unknown[] {
+function rowsOf(path: string, table: 'entries' | 'stores'): unknown[] {
   const database = openDatabase(path, { durable: false });
   try {
     return database.prepare(`SELECT * FROM ${table}`).raw().all();
@@ -55,14 +62,19 @@ describe('a state file', () => {
     finish(changelog.fold(file));
     expect(file.foldedOffset).toBe(changelog.end);
     file.close();
-    expect(rowsOf(path, 'entries')).toEqual([[1, 1, 'b', '"ü"']]);
-    expect(rowsOf(path, 'timed')).toEqual([
-      [2, -7, 1, Buffer.from('a'), Buffer.from('[1]')],
-      [2, 8.64e15, 1, Buffer.from('b'), Buffer.from('2')],
+    expect(rowsOf(path, 'entries')).toEqual([
+      [1, 0, 1, 'b', '', '"ü"'],
+      [2, -7, 1, Buffer.from('a'), '', Buffer.from('[1]')],
+      [2, 8.64e15, 1, Buffer.from('b'), '', Buffer.from('2')],
+      [3, 0, 1, Buffer.from('a'), 0, '"first"'],
+      [3, 0, 1, Buffer.from('a'), 1, '"second"'],
+      [4, 0, 1, 'a', 'x', '1'],
     ]);
     expect(rowsOf(path, 'stores')).toEqual([
-      [1, 'step/keyed', 'keyed', 'string', 1, 'json', 1, ''],
-      [2, 'step/timed', 'timed', 'bytes', 0, 'json', 0, ''],
+      [1, 'step/keyed', 'value', 'string', 1, '', 1, 'json', 1, '', 1],
+      [2, 'step/timed', 'timed', 'bytes', 0, '', 1, 'json', 0, '', 1],
+      [3, 'step/list', 'list', 'bytes', 0, 'index', 0, 'json', 1, '', 1],
+      [4, 'step/map', 'map', 'string', 1, 'string', 1, 'json', 1, '', 1],
     ]);
   });
 
@@ -78,14 +90,14 @@ describe('a state file', () => {
     openStateFile(path).close();
   });
 
-  test('of a newer format is refused', () => {
+  test('of another format is refused', () => {
     const { path, file } = newFile();
     file.close();
     const database = openDatabase(path, { durable: false });
-    database.exec("UPDATE meta SET value = '2' WHERE key = 'format'");
+    database.exec("UPDATE meta SET value = '3' WHERE key = 'format'");
     database.close();
     expect(() => openStateFile(path)).toThrow(
-      expect.objectContaining({ code: 'DIRECTORY', message: expect.stringContaining('format 2') }),
+      expect.objectContaining({ code: 'DIRECTORY', message: expect.stringContaining('format 3') }),
     );
   });
 });
@@ -100,7 +112,7 @@ describe('a fold', () => {
       slices++;
       expect([file.foldedOffset, file.foldingThrough]).toEqual([0, changelog.end]);
     }
-    expect(slices).toBe(6); // declarations of two stores, and four entries
+    expect(slices).toBe(8); // of what was cleared and its elements, the last word
     expect([file.foldedOffset, file.foldingThrough]).toEqual([changelog.end, changelog.end]);
     file.close();
   });
@@ -113,9 +125,11 @@ describe('a fold', () => {
     file.close();
     const again = openStateFile(path);
     again.claim(2);
-    const { state, keyed, timed } = openStores(changelog, again);
-    expect([keyed.get(a), keyed.get(b), keyed.size]).toEqual([undefined, 'ü', 1]);
-    expect([timed.get(-7, a), timed.get(8.64e15, b), timed.size]).toEqual([[1], 2, 2]);
+    const { state, keyed, timed, list, map } = openStores(changelog, again);
+    expect([[...list.values(a)], [...list.values(b)]]).toEqual([['first', 'second'], []]);
+    expect(map.get(a, 'x')).toBe(1);
+    expect([keyed.get(a), keyed.get(b)]).toEqual([undefined, 'ü']);
+    expect([timed.get(-7, a), timed.get(8.64e15, b)]).toEqual([[1], 2]);
     expect(state.takeChanges(() => {})).toBe(0);
     finish(changelog.fold(again, 2));
     expect(again.foldedOffset).toBe(changelog.end);
@@ -127,14 +141,14 @@ describe('a fold', () => {
     const changelog = filledChangelog();
     changelog.fold(file, 1, 1).next();
     const range = { from: 0, through: 3, incarnation: 1 };
-    finish(file.foldInSlices(changelog.changes.slice(0, 3), range, 1e9));
+    finish(foldInSlices(file, changelog.changes.slice(0, 3), range, 1e9));
     expect([file.foldedOffset, file.foldingThrough]).toEqual([3, changelog.end]);
     file.close();
   });
 
   test('of nothing moves nothing but the offset', () => {
     const { path, file } = newFile();
-    finish(file.foldInSlices([], { from: 0, through: 3, incarnation: 1 }, 10));
+    finish(foldInSlices(file, [], { from: 0, through: 3, incarnation: 1 }, 10));
     expect([file.foldedOffset, file.foldingThrough]).toEqual([3, 3]);
     file.close();
     expect(rowsOf(path, 'entries')).toEqual([]);
@@ -146,7 +160,7 @@ describe('a fold', () => {
     finish(changelog.fold(file));
     const before = rowsOf(path, 'entries');
     const range = { from: changelog.end + by, through: changelog.end + 2, incarnation: 1 };
-    const fold = file.foldInSlices(changelog.changes.slice(0, 2), range, 1e9);
+    const fold = foldInSlices(file, changelog.changes.slice(0, 2), range, 1e9);
     expect(() => fold.next()).toThrow(expect.objectContaining({ code: 'FILE_MISMATCH' }));
     expect([file.foldedOffset, file.foldingThrough]).toEqual([changelog.end, changelog.end]);
     file.close();
@@ -175,8 +189,9 @@ describe('a fold', () => {
   test('of a store that was never declared is refused', () => {
     const { file } = newFile();
     const changelog = filledChangelog();
-    const fold = file.foldInSlices(
-      changelog.changes.slice(2), // without the declarations
+    const fold = foldInSlices(
+      file,
+      changelog.changes.slice(4), // without the declarations
       { from: 0, through: changelog.end, incarnation: 1 },
       1e9,
     );

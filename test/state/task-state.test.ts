@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { json } from '../../src/formats/index.ts';
-import { declaredKey } from '../../src/state/change.ts';
+import { json, string } from '../../src/formats/index.ts';
+import { storeKey } from '../../src/state/change.ts';
 import { type StateFile, TaskState } from '../../src/state/index.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { Changelog, finish, keyOf, openStateFile, openStores } from './changelog.ts';
+import { Changelog, finish, keyOf, openStateFile, openStores, plenty } from './changelog.ts';
 
 const [a, b] = ['a', 'b'].map(keyOf) as [string, string];
 
@@ -17,7 +17,12 @@ function newFile(): StateFile {
 }
 
 function opened(changelog: Changelog, file?: StateFile): TaskState {
-  return new TaskState({ file, filePath: 'state/counting-0.db', changelog: changelog.reader() });
+  return new TaskState({
+    file,
+    filePath: 'state/counting-0.db',
+    changelog: changelog.reader(),
+    ...plenty,
+  });
 }
 
 /** Of a task whose entries under a and b are what is given. */
@@ -35,7 +40,7 @@ function changelogOf(...values: readonly unknown[]): Changelog {
 describe('recovery', () => {
   test('without a file takes everything from the changelog', () => {
     const { state, keyed, timed } = openStores(changelogOf(1, 2), undefined);
-    expect([keyed.get(a), keyed.get(b), timed.size, state.size]).toEqual([2, 2, 0, 2]);
+    expect([keyed.get(a), keyed.get(b), timed.first(), state.size]).toEqual([2, 2, undefined, 2]);
   });
 
   test('takes what is folded from the file, and the rest from the changelog', () => {
@@ -47,9 +52,8 @@ describe('recovery', () => {
     first.keyed.delete(a);
     first.timed.put(5, b, 3);
     changelog.append(first.state);
-    const { state, keyed, timed } = openStores(changelog, file);
+    const { keyed, timed } = openStores(changelog, file);
     expect([keyed.get(a), keyed.get(b), timed.get(5, b)]).toEqual([undefined, 1, 3]);
-    expect(state.size).toBe(2);
     file.close();
   });
 
@@ -66,17 +70,17 @@ describe('recovery', () => {
     const changelog = changelogOf(1);
     const { end } = changelog;
     const state = opened(changelog);
-    state.keyed({ name: 'step/more', value, keyCodec }).put(a, 'more');
+    state.value({ name: 'step/more', value, keyCodec }).put(a, 'more');
     changelog.append(state);
-    expect(changelog.changes[end]?.key).toEqual(declaredKey(3));
+    expect(changelog.changes[end]?.key).toEqual(storeKey(5));
     const again = opened(changelog);
-    expect(again.keyed({ name: 'step/more', value, keyCodec }).get(a)).toBe('more');
-    expect(again.keyed({ name: 'step/keyed', value, keyCodec }).get(a)).toBe(1);
+    expect(again.value({ name: 'step/more', value, keyCodec }).get(a)).toBe('more');
+    expect(again.value({ name: 'step/keyed', value, keyCodec }).get(a)).toBe(1);
   });
 
   test('refuses a name that is declared twice', () => {
     const state = opened(new Changelog());
-    state.keyed({ name: 'step/keyed', value, keyCodec });
+    state.value({ name: 'step/keyed', value, keyCodec });
     expect(() => state.timed({ name: 'step/keyed', value, keyCodec })).toThrow('declared once');
   });
 });
@@ -91,7 +95,7 @@ describe('recovery refuses', () => {
     finish(changelog.fold(file));
     changelog.changes.pop();
     expect(() => opened(changelog, file)).toThrow(
-      refusal('FILE_MISMATCH', 'counting-0.db is newer than the log', 'offset 6', 'ends at 5'),
+      refusal('FILE_MISMATCH', 'counting-0.db is newer than the log', 'offset 8', 'ends at 7'),
     );
     file.close();
   });
@@ -103,7 +107,7 @@ describe('recovery refuses', () => {
     changelog.changes.pop();
     expect(file.foldedOffset).toBe(0);
     expect(() => opened(changelog, file)).toThrow(
-      refusal('FILE_MISMATCH', 'counting-0.db is newer than the log', 'offset 6', 'ends at 5'),
+      refusal('FILE_MISMATCH', 'counting-0.db is newer than the log', 'offset 8', 'ends at 7'),
     );
     file.close();
   });
@@ -133,20 +137,20 @@ describe('recovery refuses', () => {
 
   const shape = { name: 'step/keyed', value, keyCodec };
   const changed: [string, (state: TaskState) => void, string][] = [
-    ['another kind', (state) => state.timed(shape), 'has the kind keyed on disk and timed in'],
+    ['another kind', (state) => state.timed(shape), 'has the kind value on disk and timed in'],
     [
       'another key codec',
-      (state) => state.keyed({ ...shape, keyCodec: { name: 'number', text: false } }),
+      (state) => state.value({ ...shape, keyCodec: { name: 'number', text: false } }),
       'has the key codec string on disk and number in the job',
     ],
     [
       'another value codec',
-      (state) => state.keyed({ ...shape, value: { ...value, name: 'protobuf' } }),
+      (state) => state.value({ ...shape, value: { ...value, name: 'protobuf' } }),
       'has the value codec json on disk and protobuf in the job',
     ],
     [
       'another shape',
-      (state) => state.keyed({ ...shape, shape: '{n: count}' }),
+      (state) => state.value({ ...shape, shape: '{n: count}' }),
       'has the shape  on disk and {n: count} in the job',
     ],
     ['no declaration', () => {}, 'no step of the job declares it'],
@@ -160,11 +164,10 @@ describe('recovery refuses', () => {
         if (from === 'folded') finish(changelog.fold(file));
         const state = opened(changelog, from === undefined ? undefined : file);
         declare(state);
-        state.timed({
-          name: 'step/timed',
-          value: { ...value, text: false },
-          keyCodec: { name: 'bytes', text: false },
-        });
+        const keys = { name: 'bytes', text: false };
+        state.timed({ name: 'step/timed', value, keyCodec: keys });
+        state.list({ name: 'step/list', value, keyCodec: keys });
+        state.map({ name: 'step/map', item: string(), value, keyCodec });
         expect(() => state.finishDeclaring('counting')).toThrow(
           refusal('STATE_MISMATCH', 'job "counting" does not fit', '"step/keyed"', says),
         );

@@ -3,7 +3,11 @@ import { TimeRange } from '../../src/state/time-range.ts';
 
 test('the first and the last time are known, also where most times are gone', () => {
   const times = new Map<number, true>();
-  const range = new TimeRange(times);
+  const range = new TimeRange({
+    has: (time) => times.has(time),
+    keys: () => times.keys(),
+    size: () => times.size,
+  });
   const ends = () => [range.first(), range.last()];
   const add = (time: number) => {
     times.set(time, true);

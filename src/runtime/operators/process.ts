@@ -6,7 +6,7 @@
  * Timers are deduplicated by (key, time), are part of the state, and fire in the order (time, key
  * group, key).
  */
-import type { KeyedStore, TimedStore } from '../../state/index.ts';
+import type { TimedStore, ValueStore } from '../../state/index.ts';
 import type { ProcessContext, ProcessDefinition, TimerService, ValueState } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
@@ -17,7 +17,7 @@ export interface ProcessParts {
   readonly step: Step;
   readonly definition: ProcessDefinition;
   readonly keys: KeyFactory;
-  readonly state: Readonly<Record<string, KeyedStore<unknown>>>;
+  readonly state: Readonly<Record<string, ValueStore<unknown>>>;
   readonly eventTimers: TimedStore<true>;
   readonly processingTimers: TimedStore<true>;
   readonly next: Receiver;
@@ -119,7 +119,7 @@ export class ProcessOperator implements Receiver, TimedOperator {
     };
   }
 
-  #valueState(store: KeyedStore<unknown>): ValueState<unknown> {
+  #valueState(store: ValueStore<unknown>): ValueState<unknown> {
     const set = (value: unknown) => {
       if (value === undefined) store.delete(this.#key.state);
       else store.put(this.#key.state, value);

@@ -1,34 +1,31 @@
 import { describe, expect, test } from 'vitest';
 import { bytes, type Codec, json, keyJson, number, string } from '../../src/formats/index.ts';
 import { parseChangeKey } from '../../src/state/change.ts';
-import {
-  MemoryKeyedStore,
-  type MemoryStore,
-  MemoryTimedStore,
-} from '../../src/state/memory-stores.ts';
-import { keyOf } from './changelog.ts';
+import type { TaskStore } from '../../src/state/entry.ts';
+import { MemoryTimedStore } from '../../src/state/timed-store.ts';
+import { MemoryValueStore } from '../../src/state/value-store.ts';
+import { alone, keyOf } from './changelog.ts';
 
 const [a, b, c] = ['a', 'b', 'c'].map(keyOf) as [string, string, string];
 
 const keyedStore = <Value>(codec: Codec<Value> = json()) =>
-  new MemoryKeyedStore(1, 'step/totals', codec);
+  new MemoryValueStore(1, 'step/totals', codec, alone(), undefined);
 const timedStore = <Value>(codec: Codec<Value> = json()) =>
-  new MemoryTimedStore(1, 'step/windows', codec);
+  new MemoryTimedStore(1, 'step/windows', codec, alone(), undefined);
 
 /** The changes since the last call: time (0 for keyed stores), key and value of each. */
-function changesOf(store: MemoryStore): unknown[] {
+function changesOf(store: TaskStore): unknown[] {
   const changes: unknown[] = [];
   store.takeChanges((recordKey, value) => {
     const parsed = parseChangeKey(recordKey);
-    if (parsed.kind === 'declared') throw new Error('a store declares nothing');
-    const time = parsed.kind === 'timed' ? parsed.time : 0;
+    if (parsed.kind !== 'entry') throw new Error('a store declares nothing');
     const json = value === null ? null : JSON.parse(Buffer.from(value).toString());
-    changes.push([time, parsed.key.slice(1), json]);
-  });
+    changes.push([parsed.time, parsed.key.slice(1), json]);
+  }, 1);
   return changes;
 }
 
-describe('a keyed store', () => {
+describe('a value store', () => {
   test('gives back what was put last, and nothing once it was deleted', () => {
     const store = keyedStore();
     expect(store.get(a)).toBeUndefined();
@@ -70,15 +67,6 @@ describe('a keyed store', () => {
       [0, 'b', 2],
       [0, 'a', 3],
     ]);
-  });
-
-  test('does not hand on what was loaded', () => {
-    const store = keyedStore();
-    store.load(0, a, Buffer.from('1'));
-    store.load(0, b, Buffer.from('2'));
-    store.load(0, b, null);
-    expect([store.get(a), store.get(b), store.size]).toEqual([1, undefined, 1]);
-    expect(changesOf(store)).toEqual([]);
   });
 });
 
@@ -154,18 +142,6 @@ describe('a timed store', () => {
       [300, 'a', 'new'],
       [20, 'b', null],
     ]);
-  });
-
-  test('puts what is loaded in the place of what was loaded before', () => {
-    const store = timedStore();
-    store.load(10, a, Buffer.from('1'));
-    store.load(10, a, Buffer.from('2'));
-    store.load(10, b, Buffer.from('3'));
-    store.load(10, b, null);
-    store.load(11, b, null);
-    expect([store.size, store.firstTime(), store.lastTime()]).toEqual([1, 10, 10]);
-    expect(changesOf(store)).toEqual([]);
-    expect(walk(store)).toEqual([2]);
   });
 });
 

@@ -1,0 +1,146 @@
+/**
+ * What of a task's state is in memory: how many bytes, which checkpoints are folded, and what goes
+ * when memory is short.
+ *
+ * Rules:
+ * - An entry may go once its last change is folded: then the tables have it.
+ * - Where the tables may be asked, an entry that was deleted stays as a mark until the deletion is
+ *   folded: the tables would give it back. Where everything is in memory nobody asks, so no marks
+ *   are kept; eviction begins only when everything that was deleted without a mark is folded.
+ * - Eviction goes round over all entries and takes those that were not used since the last round
+ *   (the CLOCK algorithm: Corbató, "A paging experiment with the Multics system", 1968).
+ */
+import type { Entry, TaskStore } from './entry.ts';
+
+/** The checkpoint of what was recovered from the changelog. */
+const recoveredCheckpoint = 1;
+
+/** Looked at for eviction, and marks removed, after one commit: a few ms. */
+const looksMax = 20_000;
+
+/** Share of the limit from which marks are kept, so that eviction can begin. */
+const preparingShare = 0.75;
+
+export interface ResidencyOptions {
+  /** What entries in memory may take, in bytes. */
+  readonly bytesMax: number;
+  readonly rowsAtOnce: number;
+  /** Where the changelog ended when it was recovered. */
+  readonly recoveredEnd: number;
+}
+
+export class Residency {
+  /** About what the entries in memory take. */
+  bytes = 0;
+  readonly recovered: number = recoveredCheckpoint;
+  /** Rows of the tables that are read at once where many are wanted. */
+  readonly rowsAtOnce: number;
+  readonly #bytesMax: number;
+  readonly #stores: readonly TaskStore[];
+  readonly #ends: { readonly checkpoint: number; readonly end: number }[] = [];
+  readonly #marks: { readonly store: Pick<TaskStore, 'sweep'>; readonly entry: Entry<unknown> }[] =
+    [];
+  #marksSwept = 0;
+  #checkpoint = recoveredCheckpoint;
+  #folded = 0;
+  #keepsMarksSince = Number.POSITIVE_INFINITY;
+  #hand = 0;
+  #walk: Iterator<Entry<unknown>> | undefined;
+
+  /** `stores` may grow. */
+  constructor(stores: readonly TaskStore[], options: ResidencyOptions) {
+    this.#stores = stores;
+    this.#bytesMax = options.bytesMax;
+    this.rowsAtOnce = options.rowsAtOnce;
+    this.#ends.push({ checkpoint: recoveredCheckpoint, end: options.recoveredEnd });
+  }
+
+  /** A part of the tables with at most so many rows is read as a whole. */
+  get smallPartRows(): number {
+    return this.rowsAtOnce / 2;
+  }
+
+  /** Whether a deletion leaves a mark even where nobody would ask the tables now. */
+  get keepsMarks(): boolean {
+    return this.#keepsMarksSince < Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether the tables know of everything that was deleted without a mark. */
+  get mayEvict(): boolean {
+    return this.#folded >= this.#keepsMarksSince;
+  }
+
+  /** Whether too much is in memory that is not folded, so that nothing may go. */
+  get isFull(): boolean {
+    return this.bytes > this.#bytesMax * 1.25;
+  }
+
+  isFolded({ changed, checkpoint }: Entry<unknown>): boolean {
+    return !changed && checkpoint <= this.#folded;
+  }
+
+  nextCheckpoint(): number {
+    this.#checkpoint++;
+    return this.#checkpoint;
+  }
+
+  /** The last checkpoint is committed; it ends before `end` of the changelog. */
+  committed(end: number): void {
+    this.#ends.push({ checkpoint: this.#checkpoint, end });
+  }
+
+  /** Everything before `offset` of the changelog is folded. */
+  foldedTo(offset: number): void {
+    for (
+      let [first] = this.#ends;
+      first !== undefined && first.end <= offset;
+      [first] = this.#ends
+    ) {
+      this.#folded = first.checkpoint;
+      this.#ends.shift();
+    }
+  }
+
+  /** An entry stands for a deletion, until that is folded. */
+  bury(store: Pick<TaskStore, 'sweep'>, entry: Entry<unknown>): void {
+    this.#marks.push({ store, entry });
+  }
+
+  /** Between two epochs: nothing is changed and not taken. */
+  tend(): void {
+    this.#sweepMarks();
+    if (this.bytes > this.#bytesMax * preparingShare) {
+      this.#keepsMarksSince = Math.min(this.#keepsMarksSince, this.#checkpoint);
+    }
+    if (!this.mayEvict) return;
+    for (let looks = 0; this.bytes > this.#bytesMax && looks < looksMax; looks++) this.#look();
+  }
+
+  #sweepMarks(): void {
+    const marks = this.#marks;
+    const until = Math.min(marks.length, this.#marksSwept + looksMax);
+    while (this.#marksSwept < until) {
+      const mark = marks[this.#marksSwept];
+      if (mark === undefined || mark.entry.checkpoint > this.#folded) break;
+      mark.store.sweep(mark.entry);
+      this.#marksSwept++;
+    }
+    if (this.#marksSwept < marks.length / 2) return;
+    marks.splice(0, this.#marksSwept);
+    this.#marksSwept = 0;
+  }
+
+  #look(): void {
+    const store = this.#stores[this.#hand];
+    this.#walk ??= store?.walk();
+    const next = this.#walk?.next();
+    if (store === undefined || next === undefined || next.done === true) {
+      this.#walk = undefined;
+      this.#hand = (this.#hand + 1) % Math.max(1, this.#stores.length);
+      return;
+    }
+    const entry = next.value;
+    if (entry.used) entry.used = false;
+    else if (entry.isLive && this.isFolded(entry)) store.evict(entry);
+  }
+}
