@@ -6,7 +6,7 @@ export { count, max, mean, min, share, sum } from './aggregates/numbers.ts';
 export { type Duration, durationMs } from './duration.ts';
 export { type FromOptions, isJob, type JobContext, job } from './job.ts';
 export type { Emitted, KeyContext, ProcessFunctions, StatesOf } from './process.ts';
-export { type ValueSpec, value } from './state-specs.ts';
+export { aggregating, list, map, reducing, value } from './state-specs.ts';
 export {
   type KeyByOptions,
   KeyedStream,

@@ -1,15 +1,40 @@
 /** What users write for `process`: typed by the state that they declare. */
-import type { StateSpec, Timer, TimerService, ValueState } from '../runtime/index.ts';
+import type {
+  AggregatingSpec,
+  AggregatingState,
+  ListSpec,
+  ListState,
+  MapSpec,
+  MapState,
+  ReducingSpec,
+  ReducingState,
+  StateSpec,
+  Timer,
+  TimerService,
+  ValueSpec,
+  ValueState,
+} from '../runtime/index.ts';
 
-/** Declared state by name. */
+/** Declared state by name: `value()`, `list()`, `map()`, `reducing()` or `aggregating()`. */
 export type StateSpecs = Readonly<Record<string, StateSpec>>;
 
 /** The state of the current key, by name. */
 export type StatesOf<Specs> = {
-  readonly [Name in keyof Specs]: Specs[Name] extends StateSpec<infer Value>
-    ? ValueState<Value>
-    : never;
+  readonly [Name in keyof Specs]: StateOf<Specs[Name]>;
 };
+
+type StateOf<Spec> =
+  Spec extends ValueSpec<infer Value>
+    ? ValueState<Value>
+    : Spec extends ListSpec<infer Value>
+      ? ListState<Value>
+      : Spec extends MapSpec<infer Item, infer Value>
+        ? MapState<Item, Value>
+        : Spec extends ReducingSpec<infer Value>
+          ? ReducingState<Value>
+          : Spec extends AggregatingSpec<infer Value, infer Result>
+            ? AggregatingState<Value, Result>
+            : never;
 
 /** What a callback sees while it handles one record or timer; not valid afterwards. */
 export interface KeyContext<Key, Specs> {

@@ -11,6 +11,7 @@ import {
   type ProcessDefinition,
   type StateSpec,
   type TumblingWindows,
+  type ValueState,
   type WindowBounds,
 } from '../runtime/index.ts';
 import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
@@ -231,9 +232,10 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     return this.#addProcess('aggregate', options.name, {
       state: { accumulator: spec },
       onRecord(value, { state, timestamp }) {
-        const before = state.accumulator?.get() ?? aggregation.create();
+        const accumulator = state.accumulator as ValueState<unknown>; // as declared
+        const before = accumulator.get() ?? aggregation.create();
         const after = aggregation.add(before, value, timestamp);
-        state.accumulator?.set(after);
+        accumulator.set(after);
         return [aggregation.result(after)];
       },
       onTimer: undefined,
@@ -254,8 +256,9 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     return this.#addProcess('reduce', options.name, {
       state: { reduced: { kind: 'value', codec } },
       onRecord(value, { state }) {
-        const after = add(state.reduced?.get() as Value | undefined, value as Value); // kept
-        state.reduced?.set(after);
+        const reduced = state.reduced as ValueState<Value>; // as declared
+        const after = add(reduced.get(), value as Value); // the graph does not know types
+        reduced.set(after);
         return [after];
       },
       onTimer: undefined,

@@ -27,6 +27,7 @@ import {
   KeyByOperator,
   MapOperator,
 } from './operators/stateless.ts';
+import { declareState } from './operators/states.ts';
 import { TopicOutput } from './operators/topic-output.ts';
 import { WindowOperator } from './operators/window.ts';
 
@@ -150,11 +151,7 @@ class ChainBuilder {
     const keys = this.#keysFor(node);
     const declare = { keyCodec: keys.codec };
     const state = Object.entries(node.definition.state).map(([name, spec]) => {
-      const shape = spec.shape ?? '';
-      return [
-        name,
-        stores.value({ ...declare, name: `${step.name}/${name}`, value: spec.codec, shape }),
-      ] as const;
+      return [name, declareState(stores, `${step.name}/${name}`, keys.codec, spec)] as const;
     });
     const operator = new ProcessOperator({
       context,

@@ -93,6 +93,11 @@ export class Folding {
     return this.#unfolded.bytes > this.#options.bytesEager;
   }
 
+  /** Folds what there is without waiting for the interval: memory is short. */
+  hurry(): void {
+    this.#start();
+  }
+
   /** Stops; what is not folded stays in the changelog. */
   async close(): Promise<void> {
     this.#closed = true;

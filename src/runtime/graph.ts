@@ -6,6 +6,7 @@
  * only values in it that are not data. `describe(graph)` prints it in a stable text form.
  */
 import type { Codec } from '../formats/index.ts';
+import type { State } from './state.ts';
 
 /** A topic as a job names it. */
 export interface TopicSpec<Key = unknown, Value = unknown> {
@@ -140,11 +141,40 @@ export interface Aggregation<Value = unknown, Accumulator = unknown, Result = un
 }
 
 /** Declares one piece of keyed state of a process step. */
-export interface StateSpec<Value = unknown> {
+export type StateSpec =
+  | ValueSpec<unknown>
+  | ListSpec<unknown>
+  | MapSpec<unknown, unknown>
+  | ReducingSpec<unknown>
+  | AggregatingSpec<unknown, unknown>;
+
+export interface ValueSpec<Value> {
   readonly kind: 'value';
   readonly codec: Codec<Value>;
   /** What must not change under the state besides the codec: the fields of an aggregate. */
   readonly shape?: string;
+}
+
+export interface ListSpec<Value> {
+  readonly kind: 'list';
+  readonly codec: Codec<Value>;
+}
+
+export interface MapSpec<Item, Value> {
+  readonly kind: 'map';
+  readonly item: Codec<Item>;
+  readonly codec: Codec<Value>;
+}
+
+export interface ReducingSpec<Value> {
+  readonly kind: 'reducing';
+  readonly codec: Codec<Value>;
+  combine(reduced: Value, value: Value): Value;
+}
+
+export interface AggregatingSpec<Value, Result> {
+  readonly kind: 'aggregating';
+  readonly aggregate: Aggregation<Value, unknown, Result>;
 }
 
 /** What a process step does; shared by all keys, so it must keep nothing itself. */
@@ -165,18 +195,6 @@ export interface Timer {
   readonly time: number;
 }
 
-/** One value of the current key. */
-export interface ValueState<Value> {
-  /** Undefined where there is none. Not to be changed in place: `set` another one. */
-  get(): Value | undefined;
-  /** Fails with `ENCODE` for what its codec would not give back equal. */
-  set(value: Value): void;
-  /** Sets what `change` makes of the current value. */
-  update(change: (current: Value | undefined) => Value): void;
-  /** Forgets the value. */
-  clear(): void;
-}
-
 /** Timers of the current key; setting one twice is setting it once. */
 export interface TimerService {
   /** `time`: ms since the epoch, rounded up to whole ones. One in the past fires at once. */
@@ -194,6 +212,6 @@ export interface ProcessContext<Key = unknown> {
   readonly watermark: number;
   /** The epoch's clock reading, ms since the epoch: the same in a replay of this run. */
   readonly now: number;
-  readonly state: Readonly<Record<string, ValueState<unknown>>>;
+  readonly state: Readonly<Record<string, State>>;
   readonly timers: { readonly event: TimerService; readonly processing: TimerService };
 }

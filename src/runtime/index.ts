@@ -6,19 +6,23 @@ export { checkGraph } from './compiler/check.ts';
 export { describeGraph, formatMs } from './compiler/describe.ts';
 export { nameSteps } from './compiler/names.ts';
 export type {
+  AggregatingSpec,
   Aggregation,
   Edge,
   Graph,
   GraphNode,
+  ListSpec,
+  MapSpec,
   ProcessContext,
   ProcessDefinition,
+  ReducingSpec,
   StartPosition,
   StateSpec,
   Timer,
   TimerService,
   TopicSpec,
   TumblingWindows,
-  ValueState,
+  ValueSpec,
   WindowBounds,
 } from './graph.ts';
 export type { JobHandle } from './job-runner.ts';
@@ -31,5 +35,13 @@ export {
   type TopicRecord,
 } from './log.ts';
 export { type Job, type RunOptions, run } from './run.ts';
+export type {
+  AggregatingState,
+  ListState,
+  MapState,
+  ReducingState,
+  State,
+  ValueState,
+} from './state.ts';
 export type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';
 export type { EpochBudget } from './task.ts';

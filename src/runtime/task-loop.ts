@@ -88,7 +88,10 @@ export class TaskLoop {
 
   async #step(): Promise<void> {
     const { task } = this;
-    if (this.#mustWait()) return this.#wait(Number.POSITIVE_INFINITY);
+    if (this.#mustWait()) {
+      this.#folding?.hurry();
+      return this.#wait(Number.POSITIVE_INFINITY);
+    }
     task.beginEpoch();
     while (!task.turn() && !task.isFull()) await soon(this.#clock);
     const commit = task.endEpoch();

@@ -4,6 +4,7 @@ export { type FoldRange, foldInSlices } from './fold.ts';
 export { keyGroups, stateKeyOf } from './key.ts';
 export { StateFile, type StateFileIdentity } from './state-file.ts';
 export type {
+  KeyFormat,
   ListStore,
   MapDeclaration,
   MapStore,

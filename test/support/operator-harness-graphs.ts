@@ -9,7 +9,7 @@ import type {
   GraphNode,
   ProcessContext,
   ProcessDefinition,
-  ValueState,
+  State,
 } from '../../src/runtime/index.ts';
 
 interface Handing {
@@ -92,13 +92,26 @@ function handingContext(context: ProcessContext, pass: Handing['pass']): Process
   return Object.create(context, { state: { value: Object.fromEntries(states) } });
 }
 
-function handingState(state: ValueState<unknown>, pass: Handing['pass']): ValueState<unknown> {
-  return {
-    get: () => pass(state.get()),
-    set: (value) => state.set(pass(value)),
-    update: (change) => state.set(pass(change(pass(state.get())))),
-    clear: () => state.clear(),
+/** Whatever its methods take and give is passed on. */
+function handingState(state: State, pass: Handing['pass']): State {
+  const methods = Object.entries(state).map(([name, of]) => [name, handingMethod(of, pass)]);
+  return Object.fromEntries(methods);
+}
+
+type Method = (...args: unknown[]) => unknown;
+
+function handingMethod(method: Method, pass: Handing['pass']): Method {
+  return (...args) => {
+    const passed = args.map((arg) =>
+      typeof arg === 'function' ? (value: unknown) => pass(arg(pass(value))) : pass(arg),
+    );
+    const result = method(...passed);
+    return isIterator(result) ? passEach(result, pass) : pass(result);
   };
+}
+
+function isIterator(of: unknown): of is Iterable<unknown> {
+  return typeof of === 'object' && of !== null && 'next' in of && Symbol.iterator in of;
 }
 
 function passEach(results: Iterable<unknown>, pass: Handing['pass']): Iterable<unknown>;

@@ -13,6 +13,8 @@ export interface Mode {
    * folded at once; or a part of each.
    */
   readonly state: 'changelog' | 'state file' | 'both';
+  /** Where little is kept in memory: what is folded is read from the state file again. */
+  readonly stateMemoryMax?: number;
   readonly readBytesMax?: number;
   /** Turns of the event loop that pass before a commit is made. */
   readonly commitTurns?: number;
@@ -81,6 +83,15 @@ export const otherModes: readonly Mode[] = [
     epoch: { epochRecords: 3 },
     state: 'both',
     atCommit: (n) => (n % 3 !== 2 ? 'keep' : n % 2 === 0 ? 'crash after' : 'crash before'),
+  },
+  {
+    ...together,
+    name: 'next to no memory',
+    batchRecords: 4,
+    epoch: { epochRecords: 2 },
+    state: 'state file',
+    stateMemoryMax: 1,
+    atCommit: (n) => (n % 5 === 2 ? 'crash after' : 'keep'),
   },
   {
     ...together,

@@ -259,7 +259,7 @@ export class ScriptRun {
   }
 
   #runOptions(process: SimulatedProcess): RunOptions {
-    const { epoch, state } = this.#mode;
+    const { epoch, state, stateMemoryMax } = this.#mode;
     const broker = this.#runBroker(process);
     // Folded when there is too much of it, never by the clock.
     const folding = { foldIntervalMs: 1e12, unfoldedBytesMax: state === 'both' ? 700 : 1 };
@@ -269,6 +269,7 @@ export class ScriptRun {
       takeOver: true,
       platform: this.#mode.shortTurns === true ? hurried(process.platform) : process.platform,
       ...(state === 'changelog' ? {} : { stateDirectory: '/data', ...folding }),
+      ...(stateMemoryMax === undefined ? {} : { stateMemoryMax }),
     };
   }
 

@@ -1,5 +1,17 @@
 /** What a `process` step may do with its record, key, state and timers. The compiler is the test. */
-import { job, json, string, topic, value } from 'millrace';
+import {
+  aggregating,
+  count,
+  job,
+  json,
+  list,
+  map,
+  reducing,
+  string,
+  sum,
+  topic,
+  value,
+} from 'millrace';
 
 interface Click {
   readonly user: string;
@@ -32,6 +44,42 @@ export const counting = job('counting', ({ from }) => {
       },
       onTimer(timer, { key, state }) {
         return [{ user: key, n: (state.n.get() ?? 0) + timer.time }];
+      },
+    })
+    .to(results);
+});
+
+export const keeping = job('keeping', ({ from }) => {
+  from(clicks)
+    .keyBy(({ user }) => user)
+    .process({
+      state: {
+        all: list<Click>(),
+        byTime: map<number, Click>(),
+        first: reducing<Click>((a, b) => (a.at < b.at ? a : b)),
+        total: aggregating(sum((click: Click) => click.at)),
+        stats: aggregating({ n: count() }),
+      },
+      onRecord(click, { state }) {
+        state.all.add(click);
+        state.byTime.set(click.at, click);
+        state.first.add(click);
+        state.total.add(click);
+        state.stats.add(click);
+        const [one] = state.byTime.keys();
+        const at: number | undefined = one;
+        // @ts-expect-error the list holds clicks
+        state.all.add('click');
+        // @ts-expect-error items of the map are numbers
+        state.byTime.get('1');
+        // @ts-expect-error a list has no element under a key
+        state.all.get(0);
+        // @ts-expect-error what is combined is a click
+        state.first.add(1);
+        // @ts-expect-error nothing may have been added yet
+        const total: number = state.total.get();
+        const n: number | undefined = state.stats.get()?.n;
+        return [{ user: click.user, n: (n ?? 0) + total + (at ?? 0) }];
       },
     })
     .to(results);

@@ -71,7 +71,7 @@ export function composite(
   };
 }
 
-function isAggregate(field: unknown): field is Aggregation {
+export function isAggregate(field: unknown): field is Aggregation {
   return (
     typeof field === 'object' &&
     field !== null &&

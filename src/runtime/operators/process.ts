@@ -6,18 +6,19 @@
  * Timers are deduplicated by (key, time), are part of the state, and fire in the order (time, key
  * group, key).
  */
-import type { TimedStore, ValueStore } from '../../state/index.ts';
-import type { ProcessContext, ProcessDefinition, TimerService, ValueState } from '../graph.ts';
+import type { TimedStore } from '../../state/index.ts';
+import type { ProcessContext, ProcessDefinition, TimerService } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
 import { timeMax } from '../time/time-max.ts';
+import type { OpenState } from './states.ts';
 
 export interface ProcessParts {
   readonly context: OperatorContext;
   readonly step: Step;
   readonly definition: ProcessDefinition;
   readonly keys: KeyFactory;
-  readonly state: Readonly<Record<string, ValueStore<unknown>>>;
+  readonly state: Readonly<Record<string, OpenState>>;
   readonly eventTimers: TimedStore<true>;
   readonly processingTimers: TimedStore<true>;
   readonly next: Receiver;
@@ -97,7 +98,13 @@ export class ProcessOperator implements Receiver, TimedOperator {
   #makeUserContext(): ProcessContext {
     const self = this;
     const { state, eventTimers, processingTimers, context } = this.#parts;
-    const states = Object.entries(state).map(([name, store]) => [name, this.#valueState(store)]);
+    const current = { key: '', timestamp: 0 };
+    const now = () => {
+      current.key = this.#key.state;
+      current.timestamp = this.#timestamp;
+      return current;
+    };
+    const states = Object.entries(state).map(([name, open]) => [name, open(now)]);
     return {
       get key() {
         return self.#key.value;
@@ -116,19 +123,6 @@ export class ProcessOperator implements Receiver, TimedOperator {
         event: this.#timerService(eventTimers),
         processing: this.#timerService(processingTimers),
       },
-    };
-  }
-
-  #valueState(store: ValueStore<unknown>): ValueState<unknown> {
-    const set = (value: unknown) => {
-      if (value === undefined) store.delete(this.#key.state);
-      else store.put(this.#key.state, value);
-    };
-    return {
-      get: () => store.get(this.#key.state),
-      set,
-      update: (change) => set(change(store.get(this.#key.state))),
-      clear: () => store.delete(this.#key.state),
     };
   }
 
