@@ -32,6 +32,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     trials: 1,
   },
   flights: { runs: [['flights.ts']], trials: 3 },
+  fire: { runs: [['fire.ts']], trials: 3 },
   startup: { runs: [['startup.ts']], trials: 7 },
 };
 

@@ -1,9 +1,9 @@
 /**
- * Work away from the main thread: one worker thread that imports a module and calls one of its
- * functions, one call after another. The function gets `(argument, platform)`; argument and result
- * are copied (structured clone), but for buffers that are handed over.
+ * Work away from the main thread: a worker thread for each lane, which imports a module and calls
+ * one of its functions, one call after another. The function gets `(argument, platform)`; argument
+ * and result are copied (structured clone), but for buffers that are handed over.
  *
- * The worker starts with the first call and does not keep the process alive while it has nothing to
+ * A worker starts with the first call and does not keep the process alive while it has nothing to
  * do. When it dies, the calls under way fail, and the next call starts another one.
  */
 import { Worker } from 'node:worker_threads';
@@ -49,9 +49,18 @@ export interface WorkerBackgroundOptions {
   readonly failpoint?: ((name: Failpoint) => void) | undefined;
 }
 
-/** Runs calls on a worker thread with a Node platform of its own. */
+/** Runs calls on worker threads, one for each lane, with a Node platform of its own. */
 export function workerBackground(options: WorkerBackgroundOptions = {}): Background {
-  return new WorkerBackground(options);
+  const lanes = { log: new WorkerBackground(options), state: new WorkerBackground(options) };
+  return {
+    get running() {
+      return lanes.log.running ?? lanes.state.running;
+    },
+    run: (call) => lanes[call.lane ?? 'log'].run(call),
+    close: async () => {
+      await Promise.all([lanes.log.close(), lanes.state.close()]);
+    },
+  };
 }
 
 /** Runs the same calls in the calling thread, on `platform`; for tests, and inside the worker. */

@@ -45,14 +45,19 @@ export interface BackgroundCall {
   readonly url: string;
   readonly name: string;
   readonly argument: unknown;
+  /**
+   * Calls of one lane run one after another, those of different lanes side by side: nothing of the
+   * log waits for a fold. Default `log`.
+   */
+  readonly lane?: 'log' | 'state';
   /** Buffers inside `argument` that are handed over rather than copied: the caller loses them. */
   readonly transfer?: readonly ArrayBuffer[];
 }
 
-/** Runs calls one after another, away from the main thread. */
+/** Runs calls away from the main thread, those of a lane one after another. */
 export interface Background {
   run<Result>(call: BackgroundCall): Promise<Result>;
-  /** The name of the call under way. */
+  /** The name of a call under way. */
   readonly running: string | undefined;
   close(): Promise<void>;
 }

@@ -168,7 +168,13 @@ export class Folding {
     };
     const transfer = chunks.map(({ buffer }) => buffer);
     try {
-      await platform.background.run({ url: foldUrl(), name: 'foldChangelog', argument, transfer });
+      await platform.background.run({
+        url: foldUrl(),
+        name: 'foldChangelog',
+        lane: 'state',
+        argument,
+        transfer,
+      });
     } catch (error) {
       this.#unfolded.take();
       this.#addTail(); // the log has it all

@@ -59,6 +59,9 @@ export interface EpochBudget {
 /** The key of records that the task keeps for itself. */
 const ownKey = '\0';
 
+/** Changed entries from which an epoch is committed: encoding them is one turn. */
+const changesMax = 4096;
+
 /** Records between two looks at the clock. */
 const checkEvery = 32;
 
@@ -114,7 +117,10 @@ export class Task {
   wakeInMs(): number {
     const { chain, time, clock } = this.#parts;
     const now = clock.now();
-    let wake = time.wakeInMs(clock.monotonicMs(), this.#nextEventTime());
+    // What event time can't reach in silence waits for a record, not for the clock.
+    const next = this.#nextEventTime();
+    const reached = next <= this.#lastEventTime() ? next : Number.POSITIVE_INFINITY;
+    let wake = time.wakeInMs(clock.monotonicMs(), reached);
     for (const operator of chain.timed) wake = Math.min(wake, operator.nextProcessingTime() - now);
     return Math.max(0, Math.ceil(wake));
   }
@@ -161,8 +167,8 @@ export class Task {
 
   /** Whether the epoch is long enough to be committed although it is not done. */
   isFull(): boolean {
-    const { budget, clock, chain } = this.#parts;
-    if (this.#recordsInEpoch >= budget.epochRecords) return true;
+    const { budget, clock, chain, state } = this.#parts;
+    if (this.#recordsInEpoch >= budget.epochRecords || state.changes >= changesMax) return true;
     if (clock.monotonicMs() - this.#epochBegan >= budget.epochMs) return true;
     let bytes = 0;
     for (const output of chain.outputs) bytes += output.bytes;

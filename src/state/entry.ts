@@ -126,6 +126,7 @@ export abstract class Entries<Value> {
     entry.used = true;
     if (entry.changed) return;
     entry.changed = true;
+    this.residency.changes++;
     this.#changed.push(entry);
   }
 

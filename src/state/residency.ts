@@ -15,8 +15,24 @@ import type { Entry, TaskStore } from './entry.ts';
 /** The checkpoint of what was recovered from the changelog. */
 const recoveredCheckpoint = 1;
 
-/** Looked at for eviction, and marks removed, after one commit: a few ms. */
-const looksMax = 20_000;
+/** Entries that are looked at for eviction after one commit: a few ms. */
+const looksMax = 10_000;
+
+/** Marks that are removed after one commit. */
+const sweepsMax = 10_000;
+
+/** Short arrays, for a long one would be copied as it grows. */
+const marksTogether = 4096;
+
+type Sweeper = Pick<TaskStore, 'sweep'>;
+
+/** Marks of one checkpoint. */
+interface Marks {
+  readonly store: Sweeper;
+  readonly checkpoint: number;
+  readonly entries: Entry<unknown>[];
+  swept: number;
+}
 
 /** Share of the limit from which marks are kept, so that eviction can begin. */
 const preparingShare = 0.75;
@@ -32,15 +48,16 @@ export interface ResidencyOptions {
 export class Residency {
   /** About what the entries in memory take. */
   bytes = 0;
+  /** Entries that changed since the last checkpoint. */
+  changes = 0;
   readonly recovered: number = recoveredCheckpoint;
   /** Rows of the tables that are read at once where many are wanted. */
   readonly rowsAtOnce: number;
   readonly #bytesMax: number;
   readonly #stores: readonly TaskStore[];
   readonly #ends: { readonly checkpoint: number; readonly end: number }[] = [];
-  readonly #marks: { readonly store: Pick<TaskStore, 'sweep'>; readonly entry: Entry<unknown> }[] =
-    [];
-  #marksSwept = 0;
+  /** The oldest first. */
+  readonly #marks: Marks[] = [];
   #checkpoint = recoveredCheckpoint;
   #folded = 0;
   #keepsMarksSince = Number.POSITIVE_INFINITY;
@@ -102,8 +119,11 @@ export class Residency {
   }
 
   /** An entry stands for a deletion, until that is folded. */
-  bury(store: Pick<TaskStore, 'sweep'>, entry: Entry<unknown>): void {
-    this.#marks.push({ store, entry });
+  bury(store: Sweeper, entry: Entry<unknown>): void {
+    const last = this.#marks.at(-1);
+    const isOf = last?.store === store && last.checkpoint === entry.checkpoint;
+    if (isOf && last.entries.length < marksTogether) last.entries.push(entry);
+    else this.#marks.push({ store, checkpoint: entry.checkpoint, entries: [entry], swept: 0 });
   }
 
   /** Between two epochs: nothing is changed and not taken. */
@@ -117,17 +137,13 @@ export class Residency {
   }
 
   #sweepMarks(): void {
-    const marks = this.#marks;
-    const until = Math.min(marks.length, this.#marksSwept + looksMax);
-    while (this.#marksSwept < until) {
-      const mark = marks[this.#marksSwept];
-      if (mark === undefined || mark.entry.checkpoint > this.#folded) break;
-      mark.store.sweep(mark.entry);
-      this.#marksSwept++;
+    for (let left = sweepsMax; left > 0; left--) {
+      const [marks] = this.#marks;
+      if (marks === undefined || marks.checkpoint > this.#folded) return;
+      const entry = marks.entries[marks.swept++];
+      if (entry === undefined) this.#marks.shift();
+      else marks.store.sweep(entry);
     }
-    if (this.#marksSwept < marks.length / 2) return;
-    marks.splice(0, this.#marksSwept);
-    this.#marksSwept = 0;
   }
 
   #look(): void {

@@ -78,6 +78,7 @@ export class TaskState implements StoreRegistry {
   readonly #inOrder: TaskStore[] = [];
   #lastStore: number;
   #newDeclarations: number[] = [];
+  readonly #dropped: number[] = [];
   #differences: string[] = [];
 
   constructor(options: TaskStateOptions) {
@@ -127,12 +128,23 @@ export class TaskState implements StoreRegistry {
     });
   }
 
+  drop(name: string): void {
+    for (const [number, known] of this.#records) {
+      if (known.name !== name) continue;
+      assert(!this.#stores.has(number), `the store ${name} is not both declared and dropped`);
+      this.#drop(number);
+      this.#dropped.push(number);
+    }
+  }
+
   /**
    * Once everything is declared: `STATE_MISMATCH` where the state on disk does not fit, saying each
    * difference.
    */
   finishDeclaring(job: string): void {
-    const undeclared = [...this.#recorded].filter((number) => !this.#stores.has(number));
+    const undeclared = [...this.#recorded].filter(
+      (number) => this.#records.has(number) && !this.#stores.has(number),
+    );
     const missing = undeclared.map((number) => {
       const record = this.#records.get(number);
       return `state "${record?.name}" is on disk, but no step of the job declares it`;
@@ -152,7 +164,9 @@ export class TaskState implements StoreRegistry {
    * there were.
    */
   takeChanges(write: ChangeWriter): number {
-    let count = this.#newDeclarations.length;
+    let count = this.#newDeclarations.length + this.#dropped.length;
+    for (const number of this.#dropped) write(storeKey(number), null);
+    this.#dropped.length = 0;
     for (const number of this.#newDeclarations) {
       const record = this.#records.get(number);
       assert(record !== undefined, 'a declared store is recorded');
@@ -160,6 +174,7 @@ export class TaskState implements StoreRegistry {
     }
     this.#newDeclarations = [];
     const checkpoint = this.#residency.nextCheckpoint();
+    this.#residency.changes = 0;
     for (const store of this.#inOrder) count += store.takeChanges(write, checkpoint);
     return count;
   }
@@ -182,6 +197,11 @@ export class TaskState implements StoreRegistry {
   /** Whether memory holds too much that is not folded, so that nothing may go. */
   get isFull(): boolean {
     return this.#residency.isFull;
+  }
+
+  /** Entries that changed since the last call of `takeChanges`. */
+  get changes(): number {
+    return this.#residency.changes;
   }
 
   /** Entries of all stores that are in memory. */
