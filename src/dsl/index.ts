@@ -3,10 +3,19 @@ export type { Aggregate } from './aggregates/aggregate.ts';
 export type { Aggregates, ResultsOf } from './aggregates/composite.ts';
 export { first, last } from './aggregates/first-last.ts';
 export { count, max, mean, min, share, sum } from './aggregates/numbers.ts';
-export { type Duration, durationMs } from './duration.ts';
 export { type FromOptions, isJob, type JobContext, job } from './job.ts';
-export type { Emitted, KeyContext, ProcessFunctions, StatesOf } from './process.ts';
-export { aggregating, list, map, reducing, value } from './state-specs.ts';
+export type { Emitted, Expired, KeyContext, ProcessFunctions, StatesOf } from './process.ts';
+export {
+  type AgeingOptions,
+  aggregating,
+  list,
+  type MapOptions,
+  map,
+  reducing,
+  type StateOptions,
+  type TtlOptions,
+  value,
+} from './state-specs.ts';
 export {
   type KeyByOptions,
   KeyedStream,

@@ -4,11 +4,12 @@ import {
   checkGraph,
   checkOptions,
   checkTopicName,
+  type Duration,
+  durationMs,
   type Job,
   nameSteps,
   type StartPosition,
 } from '../runtime/index.ts';
-import { type Duration, durationMs } from './duration.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { checkStepName, Stream } from './stream.ts';
 import type { Topic } from './topic.ts';

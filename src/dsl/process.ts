@@ -1,4 +1,5 @@
 /** What users write for `process`: typed by the state that they declare. */
+import type { Codec } from '../formats/index.ts';
 import type {
   AggregatingSpec,
   AggregatingState,
@@ -36,6 +37,23 @@ type StateOf<Spec> =
             ? AggregatingState<Value, Result>
             : never;
 
+/**
+ * An entry of state whose time-to-live is over, by the name of its state. It is removed already:
+ * the state can be set anew.
+ */
+export type Expired<Specs> = {
+  readonly [Name in keyof Specs]: ExpiredOf<Name, Specs[Name]>;
+}[keyof Specs];
+
+type ExpiredOf<Name, Spec> =
+  Spec extends MapSpec<infer Item, infer Value>
+    ? { readonly state: Name; readonly item: Item; readonly value: Value }
+    : Spec extends AggregatingSpec<never, infer Result>
+      ? { readonly state: Name; readonly value: Result }
+      : Spec extends { readonly codec: Codec<infer Value> }
+        ? { readonly state: Name; readonly value: Value }
+        : never;
+
 /** What a callback sees while it handles one record or timer; not valid afterwards. */
 export interface KeyContext<Key, Specs> {
   readonly key: Key;
@@ -60,10 +78,19 @@ export type Emitted<Out> = Iterable<Out> | undefined | void;
  * A keyed step with state and timers. What the callbacks return is emitted, with the time of the
  * record or timer.
  */
-export interface ProcessFunctions<Value, Key, Specs extends StateSpecs, Out, TimerOut> {
+export interface ProcessFunctions<
+  Value,
+  Key,
+  Specs extends StateSpecs,
+  Out,
+  TimerOut,
+  EndOut = never,
+> {
   /** Names the step, and its state on disk. */
   readonly name?: string;
   readonly state?: Specs;
   onRecord(value: Value, context: KeyContext<Key, Specs>): Emitted<Out>;
   onTimer?(timer: Timer, context: KeyContext<Key, Specs>): Emitted<TimerOut>;
+  /** Called for each entry that has come to the end of its time-to-live. */
+  onExpire?(expired: Expired<Specs>, context: KeyContext<Key, Specs>): Emitted<EndOut>;
 }

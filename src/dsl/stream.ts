@@ -276,13 +276,19 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
    *   },
    * })
    */
-  process<Specs extends StateSpecs = Record<never, never>, Out = never, TimerOut = never>(
-    functions: ProcessFunctions<Value, Key, Specs, Out, TimerOut>,
-  ): KeyedStream<Out | TimerOut, Key> {
-    checkOptions('process()', functions, ['name', 'state', 'onRecord', 'onTimer']);
+  process<
+    Specs extends StateSpecs = Record<never, never>,
+    Out = never,
+    TimerOut = never,
+    EndOut = never,
+  >(
+    functions: ProcessFunctions<Value, Key, Specs, Out, TimerOut, EndOut>,
+  ): KeyedStream<Out | TimerOut | EndOut, Key> {
+    checkOptions('process()', functions, ['name', 'state', 'onRecord', 'onTimer', 'onExpire']);
     this.check('process()', functions.onRecord, { ...nameOf(functions) }, ['name']);
     const state: Readonly<Record<string, StateSpec>> = functions.state ?? {};
-    const definition = { state, onRecord: functions.onRecord, onTimer: functions.onTimer };
+    const { onRecord, onTimer, onExpire } = functions;
+    const definition = { state, onRecord, onTimer, onExpire };
     const untyped = definition as unknown as ProcessDefinition; // the graph does not know types
     return this.#addProcess('process', functions.name, untyped);
   }

@@ -1,8 +1,7 @@
 /** Window assigners: which window a record belongs to. */
 
 import { MillraceError } from '../platform/index.ts';
-import { checkOptions, type TumblingWindows } from '../runtime/index.ts';
-import { type Duration, durationMs } from './duration.ts';
+import { checkOptions, type Duration, durationMs, type TumblingWindows } from '../runtime/index.ts';
 
 /**
  * Windows of one size that follow one another without a gap: `[start, start + size)`, aligned to

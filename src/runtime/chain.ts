@@ -2,8 +2,6 @@
  * From a graph to operators that run it: the interpreter. Operators are made from the sinks
  * upwards, each with its successors; their stores are declared on the way.
  */
-
-import type { Codec } from '../formats/index.ts';
 import { assert, unreachable } from '../platform/index.ts';
 import type { StoreRegistry } from '../state/index.ts';
 import { labelOf, labelOfKind, nameSteps, upstream } from './compiler/names.ts';
@@ -18,6 +16,8 @@ import type {
 } from './graph.ts';
 import { KeyFactory } from './keys.ts';
 import type { OperatorContext, Receiver, Step, TimedOperator } from './operator.ts';
+import { Moment } from './operators/moment.ts';
+import { presence } from './operators/presence.ts';
 import { ProcessOperator } from './operators/process.ts';
 import { SinkOperator } from './operators/sink.ts';
 import {
@@ -55,14 +55,6 @@ export interface ChainOptions {
   /** Partitions of each topic that is written. */
   partitionsOf(topic: string): number;
 }
-
-/** A codec for entries that are only there: timers. */
-const presence: Codec<true> = {
-  name: 'none',
-  text: true,
-  encode: () => new Uint8Array(0),
-  decode: () => true,
-};
 
 export function buildChain(options: ChainOptions): Chain {
   const builder = new ChainBuilder(options);
@@ -150,14 +142,17 @@ class ChainBuilder {
     const { context, stores } = this.#options;
     const keys = this.#keysFor(node);
     const declare = { keyCodec: keys.codec };
+    const moment = new Moment();
+    const stateContext = { stores, step: step.name, keyCodec: keys.codec, moment };
     const state = Object.entries(node.definition.state).map(([name, spec]) => {
-      return [name, declareState(stores, `${step.name}/${name}`, keys.codec, spec)] as const;
+      return [name, declareState(stateContext, name, spec)] as const;
     });
     const operator = new ProcessOperator({
       context,
       step,
       definition: node.definition,
       keys,
+      moment,
       state: Object.fromEntries(state),
       eventTimers: stores.timed({ ...declare, name: `${step.name}/event timers`, value: presence }),
       processingTimers: stores.timed({

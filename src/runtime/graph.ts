@@ -6,7 +6,7 @@
  * only values in it that are not data. `describe(graph)` prints it in a stable text form.
  */
 import type { Codec } from '../formats/index.ts';
-import type { State } from './state.ts';
+import type { State, TimeToLive } from './state.ts';
 
 /** A topic as a job names it. */
 export interface TopicSpec<Key = unknown, Value = unknown> {
@@ -148,31 +148,37 @@ export type StateSpec =
   | ReducingSpec<unknown>
   | AggregatingSpec<unknown, unknown>;
 
-export interface ValueSpec<Value> {
+/** What all kinds of state can have. */
+interface Ageing {
+  /** Undefined: entries live until they are removed. */
+  readonly ttl?: TimeToLive | undefined;
+}
+
+export interface ValueSpec<Value> extends Ageing {
   readonly kind: 'value';
   readonly codec: Codec<Value>;
   /** What must not change under the state besides the codec: the fields of an aggregate. */
   readonly shape?: string;
 }
 
-export interface ListSpec<Value> {
+export interface ListSpec<Value> extends Ageing {
   readonly kind: 'list';
   readonly codec: Codec<Value>;
 }
 
-export interface MapSpec<Item, Value> {
+export interface MapSpec<Item, Value> extends Ageing {
   readonly kind: 'map';
   readonly item: Codec<Item>;
   readonly codec: Codec<Value>;
 }
 
-export interface ReducingSpec<Value> {
+export interface ReducingSpec<Value> extends Ageing {
   readonly kind: 'reducing';
   readonly codec: Codec<Value>;
   combine(reduced: Value, value: Value): Value;
 }
 
-export interface AggregatingSpec<Value, Result> {
+export interface AggregatingSpec<Value, Result> extends Ageing {
   readonly kind: 'aggregating';
   readonly aggregate: Aggregation<Value, unknown, Result>;
 }
@@ -186,6 +192,19 @@ export interface ProcessDefinition {
   readonly onTimer:
     | ((timer: Timer, context: ProcessContext) => Iterable<unknown> | undefined)
     | undefined;
+  /** Called when an entry of state has come to the end of its life; returns what it emits. */
+  readonly onExpire?:
+    | ((expired: ExpiredEntry, context: ProcessContext) => Iterable<unknown> | undefined)
+    | undefined;
+}
+
+/** An entry of state that is gone because its time-to-live is over. */
+export interface ExpiredEntry {
+  /** Name of the state. */
+  readonly state: string;
+  /** Of an element of a map: its key in the map. */
+  readonly item?: unknown;
+  readonly value: unknown;
 }
 
 /** A timer that is due. */

@@ -5,10 +5,12 @@ export { type BackupOptions, type BackupSummary, backup } from './backup.ts';
 export { checkGraph } from './compiler/check.ts';
 export { describeGraph, formatMs } from './compiler/describe.ts';
 export { nameSteps } from './compiler/names.ts';
+export { type Duration, durationMs, ttlMs } from './duration.ts';
 export type {
   AggregatingSpec,
   Aggregation,
   Edge,
+  ExpiredEntry,
   Graph,
   GraphNode,
   ListSpec,
@@ -37,10 +39,12 @@ export {
 export { type Job, type RunOptions, run } from './run.ts';
 export type {
   AggregatingState,
+  EntryOptions,
   ListState,
   MapState,
   ReducingState,
   State,
+  TimeToLive,
   ValueState,
 } from './state.ts';
 export type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';

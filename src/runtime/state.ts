@@ -1,5 +1,7 @@
 /** State of the current key, as the functions of a process step see it. */
 
+import type { Duration } from './duration.ts';
+
 export type State =
   | ValueState<unknown>
   | ListState<unknown>
@@ -7,12 +9,27 @@ export type State =
   | ReducingState<unknown>
   | AggregatingState<unknown, unknown>;
 
+/** How long entries live; see `ttl` of `value()`. */
+export interface TimeToLive {
+  readonly afterMs: number;
+  /** Whose time counts: that of the records, or that of the clock. */
+  readonly time: 'event' | 'processing';
+  /** What makes an entry live on: being written, or being read as well. */
+  readonly refresh: 'write' | 'read and write';
+}
+
+/** For one entry of state with a time-to-live. */
+export interface EntryOptions {
+  /** How long this entry lives, in place of what the state says. */
+  readonly ttl: Duration;
+}
+
 /** One value of the current key. */
 export interface ValueState<Value> {
   /** Undefined where there is none. Not to be changed in place: `set` another one. */
   get(): Value | undefined;
   /** Fails with `ENCODE` for what its codec would not give back equal. */
-  set(value: Value): void;
+  set(value: Value, options?: EntryOptions): void;
   /** Sets what `change` makes of the current value. */
   update(change: (current: Value | undefined) => Value): void;
   /** Forgets the value. */
@@ -24,7 +41,7 @@ export interface ValueState<Value> {
  */
 export interface ListState<Value> {
   /** Fails with `ENCODE` for what its codec would not give back equal. */
-  add(value: Value): void;
+  add(value: Value, options?: EntryOptions): void;
   /** The elements that are there now, in the order in which they were added. */
   values(): Iterable<Value>;
   /** Removes all elements. */
@@ -37,7 +54,7 @@ export interface MapState<Item, Value> {
   get(item: Item): Value | undefined;
   has(item: Item): boolean;
   /** Fails with `ENCODE` for what its codecs would not give back equal. */
-  set(item: Item, value: Value): void;
+  set(item: Item, value: Value, options?: EntryOptions): void;
   /** Sets what `change` makes of the current value. */
   update(item: Item, change: (current: Value | undefined) => Value): void;
   delete(item: Item): void;

@@ -139,6 +139,14 @@ abstract class ItemStore<Value> extends Entries<Value> implements TaskStore {
     this.forget(entry);
   }
 
+  /** See `ValueStore.keys`. */
+  protected *walkItems(): Generator<readonly [StateKey, string], void, void> {
+    for (const { key, item, isLive } of this.walk()) if (isLive) yield [key, item];
+    for (const { key, item } of this.#rows?.walk(this.residency.rowsAtOnce) ?? []) {
+      if (this.getItem(key, item) !== undefined) yield [key, item];
+    }
+  }
+
   /** The largest item of a key; empty where there is none. */
   protected lastItem(key: StateKey): string {
     const elements = this.#elementsOf(key);
@@ -238,9 +246,27 @@ abstract class ItemStore<Value> extends Entries<Value> implements TaskStore {
 }
 
 export class MemoryListStore<Value> extends ItemStore<Value> implements ListStore<Value> {
-  add(key: StateKey, value: Value): void {
+  add(key: StateKey, value: Value): number {
     const last = this.lastItem(key);
-    this.putItem(key, placeOf(last === '' ? 0 : indexOf(last) + 1), value);
+    const place = last === '' ? 0 : indexOf(last) + 1;
+    this.putItem(key, placeOf(place), value);
+    return place;
+  }
+
+  get(key: StateKey, place: number): Value | undefined {
+    return this.getItem(key, placeOf(place));
+  }
+
+  delete(key: StateKey, place: number): void {
+    this.deleteItem(key, placeOf(place));
+  }
+
+  *entries(key: StateKey): Iterable<[number, Value]> {
+    for (const [item, value] of this.items(key)) yield [indexOf(item), value];
+  }
+
+  *places(): Generator<[StateKey, number], void, void> {
+    for (const [key, item] of this.walkItems()) yield [key, indexOf(item)];
   }
 
   *values(key: StateKey): Iterable<Value> {
@@ -275,10 +301,16 @@ export class MemoryMapStore<Item, Value> extends ItemStore<Value> implements Map
   }
 
   *entries(key: StateKey): Iterable<[Item, Value]> {
-    for (const [item, value] of this.items(key)) {
-      const bytes = Buffer.from(item, 'latin1');
-      yield [this.#itemCodec.decode(bytes, 0, bytes.length), value];
-    }
+    for (const [item, value] of this.items(key)) yield [this.#itemOf(item), value];
+  }
+
+  *places(): Generator<[StateKey, Item], void, void> {
+    for (const [key, item] of this.walkItems()) yield [key, this.#itemOf(item)];
+  }
+
+  #itemOf(place: string): Item {
+    const bytes = Buffer.from(place, 'latin1');
+    return this.#itemCodec.decode(bytes, 0, bytes.length);
   }
 
   #place(item: Item): string {

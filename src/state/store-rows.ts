@@ -99,6 +99,19 @@ export class StoreRows {
     );
   }
 
+  /** All rows but those of timed stores, `atOnce` of them read at a time. */
+  *walk(atOnce: number): Generator<StoredRow, void, void> {
+    const where = `time = 0 AND (key_group, key, item) > (?, ?, ?) ${order}`;
+    let rows = this.#rows(`time = 0 ${order}`, [], atOnce);
+    for (;;) {
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      const after = [groupOf(last.key), this.#keyColumn(last.key), this.#itemColumn(last.item)];
+      rows = this.#rows(where, after, atOnce);
+    }
+  }
+
   first(): StoredRow | undefined {
     return this.#rows(order, [], 1)[0];
   }

@@ -55,6 +55,11 @@ export interface ValueStore<Value> {
   /** Fails with `ENCODE`, naming the store, for a value that would not come back equal. */
   put(key: StateKey, value: Value): void;
   delete(key: StateKey): void;
+  /**
+   * Every key that is there all the time, in no order, some more than once. May be asked for the
+   * next one at any later time.
+   */
+  keys(): Iterator<StateKey>;
 }
 
 export interface TimedEntry<Value> {
@@ -79,12 +84,18 @@ export interface TimedStore<Value> {
 }
 
 export interface ListStore<Value> {
-  /** Adds an element at the end: one record, however long the list is. */
-  add(key: StateKey, value: Value): void;
+  /** Adds an element at the end: one record, however long the list is. Returns its place. */
+  add(key: StateKey, value: Value): number;
+  get(key: StateKey, place: number): Value | undefined;
+  delete(key: StateKey, place: number): void;
+  /** The elements that are there now, with their places, in the order of these. */
+  entries(key: StateKey): Iterable<[number, Value]>;
   /** The elements that are there now, in the order in which they were added. */
   values(key: StateKey): Iterable<Value>;
   /** Removes all elements: one record, however long the list is. */
   clear(key: StateKey): void;
+  /** As `keys` of a value store. */
+  places(): Iterator<[StateKey, number]>;
 }
 
 export interface MapStore<Item, Value> {
@@ -96,6 +107,8 @@ export interface MapStore<Item, Value> {
   entries(key: StateKey): Iterable<[Item, Value]>;
   /** Removes all elements: one record, however many there are. */
   clear(key: StateKey): void;
+  /** As `keys` of a value store. */
+  places(): Iterator<[StateKey, Item]>;
 }
 
 /** The stores of one task. Declaring a name twice fails. */
@@ -104,4 +117,6 @@ export interface StoreRegistry {
   timed<Value>(declaration: StoreDeclaration<Value>): TimedStore<Value>;
   list<Value>(declaration: StoreDeclaration<Value>): ListStore<Value>;
   map<Item, Value>(declaration: MapDeclaration<Item, Value>): MapStore<Item, Value>;
+  /** Drops a store that is on disk and not wanted any more; does nothing where there is none. */
+  drop(name: string): void;
 }

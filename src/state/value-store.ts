@@ -64,6 +64,12 @@ export class MemoryValueStore<Value>
     }
   }
 
+  *keys(): Generator<StateKey, void, void> {
+    for (const { key, isLive } of this.#entries.values()) if (isLive) yield key;
+    const rows = this.#rows?.walk(this.residency.rowsAtOnce) ?? [];
+    for (const { key } of rows) if (this.get(key) !== undefined) yield key;
+  }
+
   recover(_time: number, key: StateKey, _item: string, value: Encoded | undefined): void {
     this.setRecovered(this.#entries.get(key) ?? this.#add(this.make(0, key, '')), value);
   }

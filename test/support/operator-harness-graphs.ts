@@ -74,7 +74,7 @@ function handingProcess(
   { pass }: Handing,
   state: boolean,
 ): ProcessDefinition {
-  const { onRecord, onTimer } = definition;
+  const { onRecord, onTimer, onExpire } = definition;
   const contextOf = (context: ProcessContext) => (state ? handingContext(context, pass) : context);
   return {
     ...definition,
@@ -83,6 +83,10 @@ function handingProcess(
       onTimer === undefined
         ? undefined
         : (timer, context) => passEach(onTimer(timer, contextOf(context)), pass),
+    onExpire:
+      onExpire === undefined
+        ? undefined
+        : (expired, context) => passEach(onExpire(pass(expired), contextOf(context)), pass),
   };
 }
 

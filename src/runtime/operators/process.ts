@@ -4,24 +4,34 @@
  * they keep no timer per key.
  *
  * Timers are deduplicated by (key, time), are part of the state, and fire in the order (time, key
- * group, key).
+ * group, key). Entries of state whose time-to-live is over go as timers fire: one at a time, in the
+ * order of their ends, before the timers of the same time.
  */
 import type { TimedStore } from '../../state/index.ts';
 import type { ProcessContext, ProcessDefinition, TimerService } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
 import { timeMax } from '../time/time-max.ts';
-import type { OpenState } from './states.ts';
+import type { Expiry } from './expiry.ts';
+import type { Moment } from './moment.ts';
+import type { DeclaredState } from './states.ts';
 
 export interface ProcessParts {
   readonly context: OperatorContext;
   readonly step: Step;
   readonly definition: ProcessDefinition;
   readonly keys: KeyFactory;
-  readonly state: Readonly<Record<string, OpenState>>;
+  readonly moment: Moment;
+  readonly state: Readonly<Record<string, DeclaredState>>;
   readonly eventTimers: TimedStore<true>;
   readonly processingTimers: TimedStore<true>;
   readonly next: Receiver;
+}
+
+interface NamedExpiry {
+  readonly state: string;
+  readonly isMap: boolean;
+  readonly expiry: Expiry;
 }
 
 const noKey: Key = { value: undefined, state: '' };
@@ -30,29 +40,37 @@ export class ProcessOperator implements Receiver, TimedOperator {
   readonly step: Step;
   watermark: number = Number.NEGATIVE_INFINITY;
   readonly #parts: ProcessParts;
+  readonly #moment: Moment;
+  readonly #expiries: Readonly<Record<'event' | 'processing', readonly NamedExpiry[]>>;
   readonly #userContext: ProcessContext;
   #key: Key = noKey;
-  #timestamp = 0;
 
   constructor(parts: ProcessParts) {
     this.#parts = parts;
+    this.#moment = parts.moment;
     this.step = parts.step;
+    this.#expiries = {
+      event: expiriesOf(parts, 'event'),
+      processing: expiriesOf(parts, 'processing'),
+    };
     this.#userContext = this.#makeUserContext();
   }
 
   receive(value: unknown, timestamp: number, key: Key): void {
-    this.#begin(key, timestamp);
+    this.#moment.ofRecord(timestamp, this.watermark, this.#parts.context.now);
+    this.#begin(key);
     this.#emit(this.#parts.definition.onRecord(value, this.#userContext));
   }
 
   nextEventTime(): number {
-    return this.#parts.eventTimers.firstTime();
+    return this.#nextTime('event', this.#parts.eventTimers);
   }
 
   nextProcessingTime(): number {
-    return this.#parts.processingTimers.firstTime();
+    return this.#nextTime('processing', this.#parts.processingTimers);
   }
 
+  /** No time-to-live counts: event time does not go on to make state end. */
   lastEventTime(): number {
     return this.#parts.eventTimers.lastTime();
   }
@@ -65,28 +83,90 @@ export class ProcessOperator implements Receiver, TimedOperator {
     this.#fire('processing', this.#parts.processingTimers);
   }
 
+  #nextTime(kind: 'event' | 'processing', timers: TimedStore<true>): number {
+    const expiries = this.#expiries[kind];
+    let next = timers.firstTime();
+    for (let i = 0; i < expiries.length; i++) {
+      const { expiry } = expiries[i] as NamedExpiry; // below the length
+      if (this.#mustAdopt(expiry)) return Number.NEGATIVE_INFINITY;
+      const time = expiry.nextTime();
+      if (time < next) next = time;
+    }
+    return next;
+  }
+
+  /** Without event time nothing can be said to have been written in it. */
+  #mustAdopt(expiry: Expiry): boolean {
+    const hasTime = expiry.time === 'processing' || this.watermark > Number.NEGATIVE_INFINITY;
+    return expiry.isAdopting && hasTime;
+  }
+
   #fire(kind: 'event' | 'processing', timers: TimedStore<true>): void {
+    const timerTime = timers.firstTime();
+    let time = timerTime;
+    let first: NamedExpiry | undefined;
+    for (const named of this.#expiries[kind]) {
+      if (this.#mustAdopt(named.expiry)) {
+        this.#adopt(named.expiry);
+        return;
+      }
+      const end = named.expiry.nextTime();
+      if (end < time || (first === undefined && end === timerTime)) {
+        first = named;
+        time = end;
+      }
+    }
+    if (time === Number.POSITIVE_INFINITY) return;
+    if (first === undefined) this.#fireTimer(kind, timers, time);
+    else this.#expire(kind, first, time);
+  }
+
+  #fireTimer(kind: 'event' | 'processing', timers: TimedStore<true>, time: number): void {
     const timer = timers.first();
     if (timer === undefined) return;
-    const { time } = timer;
     timers.delete(time, timer.key);
-    this.#begin(this.#parts.keys.ofState(timer.key), time);
+    this.#setTime(kind, time);
+    this.#begin(this.#parts.keys.ofState(timer.key));
     this.#emit(this.#parts.definition.onTimer?.({ kind, time }, this.#userContext));
   }
 
-  #begin(key: Key, timestamp: number): void {
+  #expire(kind: 'event' | 'processing', { state, isMap, expiry }: NamedExpiry, time: number): void {
+    const { definition, keys, context } = this.#parts;
+    context.step = this.step;
+    this.#setTime(kind, time);
+    const expired = expiry.check();
+    if (expired === undefined || definition.onExpire === undefined) return;
+    this.#begin(keys.ofState(expired.key));
+    const { item, value } = expired;
+    const entry = isMap ? { state, item, value } : { state, value };
+    this.#emit(definition.onExpire(entry, this.#userContext));
+  }
+
+  #adopt(expiry: Expiry): void {
+    this.#parts.context.step = this.step;
+    this.#setTime(expiry.time, this.watermark);
+    expiry.adoptNext();
+  }
+
+  #setTime(kind: 'event' | 'processing', time: number): void {
+    const { now } = this.#parts.context;
+    if (kind === 'event') this.#moment.ofEvent(time, now);
+    else this.#moment.ofProcessing(time, this.watermark, now);
+  }
+
+  #begin(key: Key): void {
     const { context } = this.#parts;
     context.step = this.step;
     context.key = key;
     this.#key = key;
-    this.#timestamp = timestamp;
+    this.#moment.key = key.state;
   }
 
   #emit(results: Iterable<unknown> | undefined): void {
     if (results === undefined) return;
     const { next, context } = this.#parts;
     const key = this.#key;
-    const timestamp = this.#timestamp;
+    const { timestamp } = this.#moment;
     for (const result of results) {
       next.receive(result, timestamp, key);
       context.step = this.step; // a generator runs on
@@ -98,19 +178,13 @@ export class ProcessOperator implements Receiver, TimedOperator {
   #makeUserContext(): ProcessContext {
     const self = this;
     const { state, eventTimers, processingTimers, context } = this.#parts;
-    const current = { key: '', timestamp: 0 };
-    const now = () => {
-      current.key = this.#key.state;
-      current.timestamp = this.#timestamp;
-      return current;
-    };
-    const states = Object.entries(state).map(([name, open]) => [name, open(now)]);
+    const states = Object.entries(state).map(([name, declared]) => [name, declared.state]);
     return {
       get key() {
         return self.#key.value;
       },
       get timestamp() {
-        return self.#timestamp;
+        return self.#moment.timestamp;
       },
       get watermark() {
         return self.watermark;
@@ -138,4 +212,14 @@ export class ProcessOperator implements Receiver, TimedOperator {
       delete: (time) => timers.delete(wholeMs(time), this.#key.state),
     };
   }
+}
+
+function expiriesOf(
+  { state, definition }: ProcessParts,
+  time: 'event' | 'processing',
+): readonly NamedExpiry[] {
+  return Object.entries(state).flatMap(([name, { expiry }]) => {
+    const isMap = definition.state[name]?.kind === 'map';
+    return expiry?.time === time ? [{ state: name, isMap, expiry }] : [];
+  });
 }

@@ -1,134 +1,200 @@
 /** Makes the state of a process step out of stores: one object for each, for the current key. */
-import { unreachable } from '../../platform/index.ts';
-import type { KeyFormat, StateKey, StoreRegistry, ValueStore } from '../../state/index.ts';
-import type { AggregatingSpec, ReducingSpec, StateSpec } from '../graph.ts';
+import { MillraceError, unreachable } from '../../platform/index.ts';
+import type { KeyFormat, StoreRegistry } from '../../state/index.ts';
+import { ttlMs } from '../duration.ts';
+import type { AggregatingSpec, MapSpec, ReducingSpec, StateSpec } from '../graph.ts';
 import type {
   AggregatingState,
+  EntryOptions,
   ListState,
   MapState,
   ReducingState,
   State,
   ValueState,
 } from '../state.ts';
+import { ageingLists, ageingMaps, ageingValues, type Maps, type Values } from './ageing.ts';
+import { type Cells, listCells, mapCells, valueCells } from './cells.ts';
+import { dropExpiry, Expiry } from './expiry.ts';
+import type { Moment } from './moment.ts';
 
-/** What the operator handles at the moment. */
-export interface Current {
-  readonly key: StateKey;
-  readonly timestamp: number;
+/** A piece of state, for the key of the moment. */
+export interface DeclaredState {
+  readonly state: State;
+  /** Undefined where entries live until they are removed. */
+  readonly expiry: Expiry | undefined;
 }
 
-/** `now` tells the current key at each call. */
-export type OpenState = (now: () => Current) => State;
+/** What a step's state is declared with. */
+export interface StateContext {
+  readonly stores: StoreRegistry;
+  /** The step's identity. */
+  readonly step: string;
+  readonly keyCodec: KeyFormat;
+  readonly moment: Moment;
+}
 
-/** Declares the store of one piece of state. */
-export function declareState(
-  stores: StoreRegistry,
-  name: string,
-  keyCodec: KeyFormat,
-  spec: StateSpec,
-): OpenState {
-  switch (spec.kind) {
-    case 'value': {
-      const store = stores.value({ name, keyCodec, value: spec.codec, shape: spec.shape ?? '' });
-      return (now) => valueState(store, now);
-    }
-    case 'list': {
-      const store = stores.list({ name, keyCodec, value: spec.codec });
-      return (now): ListState<unknown> => ({
-        add: (value) => store.add(now().key, value),
-        values: () => store.values(now().key),
-        clear: () => store.clear(now().key),
-      });
-    }
-    case 'map':
-      return declareMap(stores, name, keyCodec, spec);
-    case 'reducing': {
-      const store = stores.value({ name, keyCodec, value: spec.codec });
-      return (now) => reducingState(store, spec, now);
-    }
-    case 'aggregating': {
-      const { name: shape, codec } = spec.aggregate;
-      const store = stores.value({ name, keyCodec, value: codec, shape });
-      return (now) => aggregatingState(store, spec, now);
-    }
-    default:
-      return unreachable(spec);
+/** Declares the stores of one piece of state. */
+export function declareState(context: StateContext, name: string, spec: StateSpec): DeclaredState {
+  return new StateDeclaration(context, `${context.step}/${name}`, spec).declare();
+}
+
+class StateDeclaration {
+  readonly #context: StateContext;
+  readonly #name: string;
+  readonly #spec: StateSpec;
+
+  constructor(context: StateContext, name: string, spec: StateSpec) {
+    this.#context = context;
+    this.#name = name;
+    this.#spec = spec;
   }
-}
 
-function valueState(store: ValueStore<unknown>, now: () => Current): ValueState<unknown> {
-  const set = (value: unknown) => {
-    if (value === undefined) store.delete(now().key);
-    else store.put(now().key, value);
-  };
-  return {
-    get: () => store.get(now().key),
-    set,
-    update: (change) => set(change(store.get(now().key))),
-    clear: () => store.delete(now().key),
-  };
-}
+  declare(): DeclaredState {
+    const spec = this.#spec;
+    switch (spec.kind) {
+      case 'value': {
+        const { values, expiry } = this.#values(spec.codec, spec.shape ?? '');
+        return { state: this.#valueState(values), expiry };
+      }
+      case 'list':
+        return this.#list(spec.codec);
+      case 'map':
+        return this.#map(spec);
+      case 'reducing': {
+        const { values, expiry } = this.#values(spec.codec, '');
+        return { state: this.#reducingState(values, spec), expiry };
+      }
+      case 'aggregating': {
+        const { aggregate } = spec;
+        const { values, expiry } = this.#values(aggregate.codec, aggregate.name, aggregate.result);
+        return { state: this.#aggregatingState(values, spec), expiry };
+      }
+      default:
+        return unreachable(spec);
+    }
+  }
 
-function declareMap(
-  stores: StoreRegistry,
-  name: string,
-  keyCodec: KeyFormat,
-  { item, codec }: Extract<StateSpec, { readonly kind: 'map' }>,
-): OpenState {
-  const store = stores.map({ name, keyCodec, item, value: codec });
-  return (now): MapState<unknown, unknown> => {
-    const set = (of: unknown, value: unknown) => {
-      if (value === undefined) store.delete(now().key, of);
-      else store.put(now().key, of, value);
+  #values(
+    codec: Extract<StateSpec, { readonly kind: 'value' }>['codec'],
+    shape: string,
+    resultOf?: (value: unknown) => unknown,
+  ): { readonly values: Values; readonly expiry: Expiry | undefined } {
+    const { stores, keyCodec } = this.#context;
+    const store = stores.value({ name: this.#name, keyCodec, value: codec, shape });
+    const expiry = this.#expiry(valueCells(store, keyCodec, resultOf));
+    return { values: expiry === undefined ? store : ageingValues(store, expiry), expiry };
+  }
+
+  #valueState(store: Values): ValueState<unknown> {
+    const { moment } = this.#context;
+    const set = (value: unknown, options?: EntryOptions) => {
+      if (value === undefined) store.delete(moment.key);
+      else store.put(moment.key, value, this.#ownMs(options));
     };
     return {
-      get: (of) => store.get(now().key, of),
-      has: (of) => store.get(now().key, of) !== undefined,
+      get: () => store.get(moment.key),
       set,
-      update: (of, change) => set(of, change(store.get(now().key, of))),
-      delete: (of) => store.delete(now().key, of),
-      entries: () => store.entries(now().key),
-      keys: () => pick(store.entries(now().key), 0),
-      values: () => pick(store.entries(now().key), 1),
-      clear: () => store.clear(now().key),
+      update: (change) => set(change(store.get(moment.key))),
+      clear: () => store.delete(moment.key),
     };
-  };
+  }
+
+  #list(codec: Extract<StateSpec, { readonly kind: 'list' }>['codec']): DeclaredState {
+    const { stores, keyCodec, moment } = this.#context;
+    const store = stores.list({ name: this.#name, keyCodec, value: codec });
+    const expiry = this.#expiry(listCells(store, keyCodec));
+    const lists = expiry === undefined ? store : ageingLists(store, expiry);
+    const state: ListState<unknown> = {
+      add: (value, options) => {
+        lists.add(moment.key, value, this.#ownMs(options));
+      },
+      values: () => lists.values(moment.key),
+      clear: () => lists.clear(moment.key),
+    };
+    return { state, expiry };
+  }
+
+  #map({ item, codec }: MapSpec<unknown, unknown>): DeclaredState {
+    const { stores, keyCodec } = this.#context;
+    const store = stores.map({ name: this.#name, keyCodec, item, value: codec });
+    const expiry = this.#expiry(mapCells(store, keyCodec, item));
+    return {
+      state: this.#mapState(expiry === undefined ? store : ageingMaps(store, expiry)),
+      expiry,
+    };
+  }
+
+  #mapState(store: Maps): MapState<unknown, unknown> {
+    const { moment } = this.#context;
+    const set = (of: unknown, value: unknown, options?: EntryOptions) => {
+      if (value === undefined) store.delete(moment.key, of);
+      else store.put(moment.key, of, value, this.#ownMs(options));
+    };
+    return {
+      get: (of) => store.get(moment.key, of),
+      has: (of) => store.get(moment.key, of) !== undefined,
+      set,
+      update: (of, change) => set(of, change(store.get(moment.key, of))),
+      delete: (of) => store.delete(moment.key, of),
+      entries: () => store.entries(moment.key),
+      keys: () => pick(store.entries(moment.key), 0),
+      values: () => pick(store.entries(moment.key), 1),
+      clear: () => store.clear(moment.key),
+    };
+  }
+
+  #reducingState(store: Values, { combine }: ReducingSpec<unknown>): ReducingState<unknown> {
+    const { moment } = this.#context;
+    return {
+      add(value) {
+        const { key } = moment;
+        const before = store.get(key);
+        store.put(key, before === undefined ? value : combine(before, value));
+      },
+      get: () => store.get(moment.key),
+      clear: () => store.delete(moment.key),
+    };
+  }
+
+  #aggregatingState(
+    store: Values,
+    { aggregate }: AggregatingSpec<unknown, unknown>,
+  ): AggregatingState<unknown, unknown> {
+    const { moment } = this.#context;
+    return {
+      add(value) {
+        const { key, timestamp } = moment;
+        store.put(key, aggregate.add(store.get(key) ?? aggregate.create(), value, timestamp));
+      },
+      get() {
+        const accumulator = store.get(moment.key);
+        return accumulator === undefined ? undefined : aggregate.result(accumulator);
+      },
+      clear: () => store.delete(moment.key),
+    };
+  }
+
+  #expiry(cells: Cells): Expiry | undefined {
+    const { stores, moment } = this.#context;
+    const { ttl } = this.#spec;
+    if (ttl?.time !== 'event') dropExpiry(stores, this.#name, 'event');
+    if (ttl?.time !== 'processing') dropExpiry(stores, this.#name, 'processing');
+    return ttl === undefined ? undefined : new Expiry(stores, this.#name, cells, ttl, moment);
+  }
+
+  #ownMs(options: EntryOptions | undefined): number | undefined {
+    if (options === undefined) return undefined;
+    if (this.#spec.ttl === undefined) {
+      throw new MillraceError(
+        'INVALID',
+        `State "${this.#name}" has no time-to-live, so none of its entries can have one. ` +
+          'Declare it with { ttl }.',
+      );
+    }
+    return ttlMs(options.ttl, `The ttl of an entry of state "${this.#name}"`);
+  }
 }
 
 function* pick(entries: Iterable<[unknown, unknown]>, at: 0 | 1): Iterable<unknown> {
   for (const entry of entries) yield entry[at];
-}
-
-function reducingState(
-  store: ValueStore<unknown>,
-  { combine }: ReducingSpec<unknown>,
-  now: () => Current,
-): ReducingState<unknown> {
-  return {
-    add(value) {
-      const { key } = now();
-      const before = store.get(key);
-      store.put(key, before === undefined ? value : combine(before, value));
-    },
-    get: () => store.get(now().key),
-    clear: () => store.delete(now().key),
-  };
-}
-
-function aggregatingState(
-  store: ValueStore<unknown>,
-  { aggregate }: AggregatingSpec<unknown, unknown>,
-  now: () => Current,
-): AggregatingState<unknown, unknown> {
-  return {
-    add(value) {
-      const { key, timestamp } = now();
-      store.put(key, aggregate.add(store.get(key) ?? aggregate.create(), value, timestamp));
-    },
-    get() {
-      const accumulator = store.get(now().key);
-      return accumulator === undefined ? undefined : aggregate.result(accumulator);
-    },
-    clear: () => store.delete(now().key),
-  };
 }

@@ -29,6 +29,13 @@ export function durationMs(duration: Duration, what: string): number {
   );
 }
 
+/** Whole milliseconds, at least one. Fails with `INVALID`, naming `what`. */
+export function ttlMs(ttl: Duration, what: string): number {
+  const ms = Math.ceil(durationMs(ttl, what));
+  if (ms > 0) return ms;
+  throw new MillraceError('INVALID', `${what} can't be 0: give it at least 1 ms.`);
+}
+
 function parse(text: string): number | undefined {
   const iso = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/.exec(text);
   if (iso !== null && text.length > 2 && !text.endsWith('T')) {

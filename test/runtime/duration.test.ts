@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { durationMs } from '../../src/dsl/duration.ts';
+import { durationMs } from '../../src/runtime/duration.ts';
 
 describe('a duration', () => {
   test.each([

@@ -1,0 +1,142 @@
+/**
+ * The entries of a store as time-to-live sees them, whatever the store's kind: each has a key, and
+ * in lists and maps an item (its place, or its key in the map). The two together, as one key of a
+ * timed store, are its place:
+ *
+ *   value       the key
+ *   list, map   key group (1) | length of the key (4) | key | bytes of the item
+ */
+import type { Codec } from '../../formats/index.ts';
+import type {
+  KeyFormat,
+  ListStore,
+  MapStore,
+  StateKey,
+  StoreRegistry,
+  ValueStore,
+} from '../../state/index.ts';
+
+/** What is kept of an entry. */
+export interface Written {
+  /** When it was written, or read where that counts, in ms. */
+  readonly at: number;
+  /** The time of its check. */
+  readonly check: number;
+  /** Its own time-to-live in ms. */
+  readonly own?: number;
+}
+
+export interface WrittenStore {
+  get(key: StateKey, item: unknown): Written | undefined;
+  put(key: StateKey, item: unknown, written: Written): void;
+  delete(key: StateKey, item: unknown): void;
+  /** Forgets all entries of a key. */
+  clear(key: StateKey): void;
+}
+
+export interface Cells {
+  readonly placeFormat: KeyFormat;
+  declareWritten(stores: StoreRegistry, name: string): WrittenStore;
+  placeOf(key: StateKey, item: unknown): StateKey;
+  at(place: StateKey): readonly [StateKey, unknown];
+  get(key: StateKey, item: unknown): unknown;
+  delete(key: StateKey, item: unknown): void;
+  /** See `ValueStore.keys`. */
+  all(): Iterator<readonly [StateKey, unknown]>;
+}
+
+/** Not checked again: three numbers that are finite. */
+const writtenCodec: Codec<Written> = {
+  name: 'written',
+  text: true,
+  encode: (written) => Buffer.from(JSON.stringify(written)),
+  decode: (bytes, start, end) =>
+    JSON.parse(Buffer.from(bytes.subarray(start, end)).toString()) as Written, // as written
+};
+
+/** The place of an element in its list. */
+const index: Codec<unknown> = {
+  name: 'index',
+  text: true,
+  encode: (place) => Buffer.from(String(place)),
+  decode: (bytes, start, end) => Number(Buffer.from(bytes.subarray(start, end)).toString()),
+};
+
+/** `resultOf` makes what users see of what is kept. */
+export function valueCells(
+  store: ValueStore<unknown>,
+  keyCodec: KeyFormat,
+  resultOf: (value: unknown) => unknown = (value) => value,
+): Cells {
+  return {
+    placeFormat: keyCodec,
+    declareWritten(stores, name) {
+      const written = stores.value({ name, keyCodec, value: writtenCodec });
+      return {
+        get: (key) => written.get(key),
+        put: (key, _item, value) => written.put(key, value),
+        delete: (key) => written.delete(key),
+        clear: (key) => written.delete(key),
+      };
+    },
+    placeOf: (key) => key,
+    at: (place) => [place, undefined],
+    get(key) {
+      const value = store.get(key);
+      return value === undefined ? undefined : resultOf(value);
+    },
+    delete: (key) => store.delete(key),
+    *all() {
+      const keys = store.keys();
+      for (let next = keys.next(); next.done !== true; next = keys.next()) {
+        yield [next.value, undefined];
+      }
+    },
+  };
+}
+
+export function listCells(store: ListStore<unknown>, keyCodec: KeyFormat): Cells {
+  return {
+    ...itemCells(keyCodec, index),
+    get: (key, item) => store.get(key, item as number), // of this store
+    delete: (key, item) => store.delete(key, item as number), // likewise
+    all: () => store.places(),
+  };
+}
+
+export function mapCells(
+  store: MapStore<unknown, unknown>,
+  keyCodec: KeyFormat,
+  item: Codec<unknown>,
+): Cells {
+  return {
+    ...itemCells(keyCodec, item),
+    get: (key, of) => store.get(key, of),
+    delete: (key, of) => store.delete(key, of),
+    all: () => store.places(),
+  };
+}
+
+type ItemCells = Pick<Cells, 'placeFormat' | 'declareWritten' | 'placeOf' | 'at'>;
+
+/** Before the key: its group and its length. */
+const headLength = 5;
+
+function itemCells(keyCodec: KeyFormat, item: Codec<unknown>): ItemCells {
+  return {
+    placeFormat: { name: `${keyCodec.name} and ${item.name}`, text: false },
+    declareWritten: (stores, name) => stores.map({ name, keyCodec, item, value: writtenCodec }),
+    placeOf(key, of) {
+      const length = Buffer.allocUnsafe(4);
+      length.writeUInt32BE(key.length - 1);
+      const bytes = Buffer.from(item.encode(of)).toString('latin1');
+      return key.slice(0, 1) + length.toString('latin1') + key.slice(1) + bytes;
+    },
+    at(place) {
+      const end = headLength + Buffer.from(place.slice(1, headLength), 'latin1').readUInt32BE();
+      const bytes = Buffer.from(place.slice(end), 'latin1');
+      const key = place.slice(0, 1) + place.slice(headLength, end);
+      return [key, item.decode(bytes, 0, bytes.length)];
+    },
+  };
+}
