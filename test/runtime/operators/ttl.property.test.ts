@@ -221,7 +221,7 @@ test('what lives by event time ends as in the model', async () => {
       const outputs = await sameInEveryMode(jobOf(variant, 'event'), script, options);
       expect(valuesOf(outputs, 'happened')).toEqual(eventModel(script, variant));
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
 });
 
@@ -239,6 +239,6 @@ test('what lives by the clock ends as in the model', async () => {
       const outputs = await sameInEveryMode(jobOf(variant, 'processing'), script, { modes });
       expect(valuesOf(outputs, 'happened')).toEqual(processingModel(script, variant));
     }),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
 });
