@@ -33,6 +33,13 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   },
   flights: { runs: [['flights.ts']], trials: 3 },
   fire: { runs: [['fire.ts']], trials: 3 },
+  restart: {
+    runs: [
+      ['restart.ts', '1'],
+      ['restart.ts', '4'],
+    ],
+    trials: 1,
+  },
   startup: { runs: [['startup.ts']], trials: 7 },
 };
 

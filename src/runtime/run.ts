@@ -53,7 +53,7 @@ export interface RunOptions {
   readonly stateMemoryMax?: number;
   /**
    * Changelog that may wait to be folded before reading stops, in bytes. A restart reads it, and
-   * nothing else. Default 64 MiB, at most a fifth of `stateMemoryMax`.
+   * nothing else. Default 32 MiB, at most a fifth of `stateMemoryMax`.
    */
   readonly unfoldedBytesMax?: number;
   /** How long an epoch may be; the defaults suit all but tests. */
@@ -113,7 +113,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
     budget: { ...epochDefaults, ...options.epoch },
     foldIntervalMs: options.foldIntervalMs ?? 10_000,
     stateMemoryMax,
-    unfoldedBytesMax: Math.min(options.unfoldedBytesMax ?? 64 * 1024 * 1024, stateMemoryMax / 5),
+    unfoldedBytesMax: Math.min(options.unfoldedBytesMax ?? 32 * 1024 * 1024, stateMemoryMax / 5),
     onEnd: opened.close,
   });
 }
