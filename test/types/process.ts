@@ -85,6 +85,42 @@ export const keeping = job('keeping', ({ from }) => {
     .to(results);
 });
 
+export const ageing = job('ageing', ({ from }) => {
+  from(clicks)
+    .keyBy(({ user }) => user)
+    .process({
+      state: {
+        last: value<Click>({ ttl: '7d' }),
+        text: value({ codec: string(), ttl: { after: '1h', time: 'processing' } }),
+        byTime: map<number, Click>({ ttl: { after: 1000, refresh: 'read and write' } }),
+        stats: aggregating({ n: count() }, { ttl: '1h' }),
+      },
+      onRecord(click, { state }) {
+        state.last.set(click, { ttl: '1h' });
+        state.byTime.set(click.at, click, { ttl: 1000 });
+        // @ts-expect-error a time-to-live is a duration
+        state.last.set(click, { ttl: true });
+        // @ts-expect-error an aggregate is one entry
+        state.stats.add(click, { ttl: '1h' });
+      },
+      onExpire(expired, { key }) {
+        // @ts-expect-error only elements of maps have an item
+        expired.item;
+        // @ts-expect-error there is no such state
+        if (expired.state === 'first') return [];
+        if (expired.state === 'byTime') return [{ user: key, n: expired.item + expired.value.at }];
+        if (expired.state === 'stats') return [{ user: key, n: expired.value.n }];
+        if (expired.state === 'text') return [{ user: expired.value, n: 0 }];
+        return [{ user: expired.value.user, n: expired.value.at }];
+      },
+    })
+    .to(results);
+  // @ts-expect-error by one time or the other
+  value<number>({ ttl: { after: '1h', time: 'wall' } });
+  // @ts-expect-error how long must be said
+  list<number>({ ttl: { time: 'event' } });
+});
+
 export const without = job('without', ({ from }) => {
   // @ts-expect-error state is for streams with keys
   from(clicks).process({ onRecord: () => [] });
