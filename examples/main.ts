@@ -6,6 +6,7 @@ import { join } from 'node:path';
 const examples = {
   'word-count': () => import('./word-count.ts'),
   'inactive-users': () => import('./inactive-users.ts'),
+  'abandoned-carts': () => import('./abandoned-carts.ts'),
   'best-bid': () => import('./best-bid.ts'),
 } as const;
 

@@ -60,6 +60,10 @@ describe('an example', () => {
       'inactive-users',
       'ada left after 2 clicks, said at 12:40\nbob left after 1 clicks, said at 13:30\n',
     ],
+    [
+      'abandoned-carts',
+      '2 ice cream left by ada, said at 12:11\n1 book left by ada, said at 13:00\n',
+    ],
     ['best-bid', 'best: bob with 12\nbest: cy with 11\nbest: ada with 15\nlate: bob with 99\n'],
   ])('%s prints what it should', async (name, expected) => {
     const { stdout } = await execute(process.execPath, ['examples/main.ts', name], {
