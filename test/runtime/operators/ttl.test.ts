@@ -60,7 +60,7 @@ describe('state with a time-to-live', () => {
             state.losses.update((n = 0) => n + 1);
             yield { key, timestamp, loss: state.losses.get(), ...expired };
             if (expired.state === 'last') {
-              yield `is gone: ${state.last.get() === undefined}`;
+              yield `seen: ${[state.last.get(), state.most.get(), ...state.places.keys()]}`;
               if (timestamp < 200) state.last.set(expired.value + 1);
             }
           },
@@ -72,13 +72,49 @@ describe('state with a time-to-live', () => {
     expect(textsOf(await sameInEveryMode(lossy, script))).toEqual([
       { key: 'a', timestamp: 100, loss: 1, state: 'times', value: 0 },
       { ...at, loss: 2, state: 'last', value: 0 },
-      'is gone: true',
+      'seen: ,',
       { ...at, loss: 3, state: 'most', value: 1 },
       { ...at, loss: 4, state: 'stats', value: { n: 2 } },
       { ...at, loss: 5, state: 'places', item: 'a', value: 0 },
       { ...at, loss: 6, state: 'times', value: 1 },
       { key: 'a', timestamp: 201, loss: 7, state: 'last', value: 1 },
-      'is gone: true',
+      'seen: ,',
+    ]);
+  });
+
+  test('gives an entry the life that was said last', async () => {
+    const said = job('said', ({ from }) => {
+      from(visits, byVisit)
+        .keyBy((v) => v.user)
+        .process({
+          state: { last: value<number>({ ttl: 50 }) },
+          onRecord({ user, at }, { state }) {
+            const own = { longer: 100, shorter: 10 }[user.split(', ')[at] ?? ''];
+            state.last.set(at, own === undefined ? undefined : { ttl: own });
+            return [];
+          },
+          onExpire: ({ value: at }, { key, timestamp }) => [`${key}: ${at} lost at ${timestamp}`],
+        })
+        .to(found());
+    });
+    const users = [
+      'longer, shorter',
+      'shorter, longer',
+      'longer, usual',
+      'usual, shorter',
+      'usual',
+    ];
+    const records = [0, 1, 2].flatMap((at) =>
+      users.filter((user) => at < user.split(', ').length).map((user) => visit(user, at)),
+    );
+    expect(
+      textsOf(await sameInEveryMode(said, [{ records }, { records: [visit('', 500)] }])),
+    ).toEqual([
+      'longer, shorter: 1 lost at 11',
+      'usual, shorter: 1 lost at 11',
+      'usual: 0 lost at 50',
+      'longer, usual: 1 lost at 51',
+      'shorter, longer: 1 lost at 101',
     ]);
   });
 
