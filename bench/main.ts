@@ -32,11 +32,19 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     trials: 1,
   },
   flights: { runs: [['flights.ts']], trials: 3 },
+  collect: { runs: [['collect.ts']], trials: 3 },
   fire: { runs: [['fire.ts']], trials: 3 },
   restart: {
     runs: [
       ['restart.ts', '1'],
       ['restart.ts', '4'],
+    ],
+    trials: 1,
+  },
+  spill: {
+    runs: [
+      ['spill.ts', '2560', '256', 'uniform'],
+      ['spill.ts', '2560', '256', 'zipf'],
     ],
     trials: 1,
   },
