@@ -40,6 +40,7 @@ export {
   max,
   mean,
   min,
+  type RunningOptions,
   reducing,
   type StateOptions,
   type StepOptions,

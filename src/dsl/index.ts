@@ -19,6 +19,7 @@ export {
 export {
   type KeyByOptions,
   KeyedStream,
+  type RunningOptions,
   type StepOptions,
   Stream,
   type ToOptions,

@@ -118,7 +118,7 @@ export function aggregating(
   return { kind: 'aggregating', aggregate, ...ttlOf(options, 'aggregating()') };
 }
 
-interface Ageing {
+export interface Ageing {
   readonly ttl?: TimeToLive;
 }
 
@@ -131,7 +131,8 @@ function stateOf<Value>(
   return { codec: options.codec ?? json<Value>(), ...ttlOf(options, call) };
 }
 
-function ttlOf({ ttl }: AgeingOptions, call: string): Ageing {
+/** Fails with `INVALID`, naming `call`. */
+export function ttlOf({ ttl }: AgeingOptions, call: string): Ageing {
   if (ttl === undefined) return {};
   const options: TtlOptions = typeof ttl === 'object' ? ttl : { after: ttl };
   checkOptions(`ttl of ${call}`, options, ['after', 'time', 'refresh']);

@@ -18,12 +18,16 @@ import { type Aggregates, composite, type ResultsOf } from './aggregates/composi
 import type { GraphBuilder } from './graph-builder.ts';
 import type { ProcessFunctions, StateSpecs } from './process.ts';
 import { reducing } from './reducing.ts';
+import { type AgeingOptions, ttlOf } from './state-specs.ts';
 import type { HoldsFieldsOf, Topic, TopicFor } from './topic.ts';
 
 /** A name for a step: errors and metrics show it, and the state of a step is kept under it. */
 export interface StepOptions {
   readonly name?: string;
 }
+
+/** `ttl`: a key that gets no record for so long begins anew. */
+export interface RunningOptions extends StepOptions, AgeingOptions {}
 
 export interface KeyByOptions<Key> extends StepOptions {
   /** How keys are told apart and kept: equal bytes, equal keys. Default: canonical JSON. */
@@ -224,13 +228,14 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
    */
   aggregate<Fields extends Aggregates<Value>>(
     fields: Fields,
-    options: StepOptions = {},
+    options: RunningOptions = {},
   ): KeyedStream<ResultsOf<Fields>, Key> {
-    checkOptions('aggregate()', options, ['name']);
+    checkOptions('aggregate()', options, ['name', 'ttl']);
     const aggregation = composite(fields, 'aggregate()', []);
-    const spec = { kind: 'value' as const, codec: aggregation.codec, shape: aggregation.name };
+    const { codec, name: shape } = aggregation;
+    const ttl = ttlOf(options, 'aggregate()');
     return this.#addProcess('aggregate', options.name, {
-      state: { accumulator: spec },
+      state: { accumulator: { kind: 'value', codec, shape, ...ttl } },
       onRecord(value, { state, timestamp }) {
         const accumulator = state.accumulator as ValueState<unknown>; // as declared
         const before = accumulator.get() ?? aggregation.create();
@@ -249,12 +254,12 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
    */
   reduce(
     combine: (reduced: Value, value: Value) => Value,
-    options: StepOptions = {},
+    options: RunningOptions = {},
   ): KeyedStream<Value, Key> {
-    this.check('reduce()', combine, options, ['name']);
+    this.check('reduce()', combine, options, ['name', 'ttl']);
     const { codec, add } = reducing(combine);
     return this.#addProcess('reduce', options.name, {
-      state: { reduced: { kind: 'value', codec } },
+      state: { reduced: { kind: 'value', codec, ...ttlOf(options, 'reduce()') } },
       onRecord(value, { state }) {
         const reduced = state.reduced as ValueState<Value>; // as declared
         const after = add(reduced.get(), value as Value); // the graph does not know types

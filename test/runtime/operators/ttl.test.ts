@@ -172,6 +172,24 @@ describe('state with a time-to-live', () => {
     ]);
   });
 
+  test('makes running aggregates and reductions begin anew', async () => {
+    const running = job('running', ({ from }) => {
+      const byUser = from(visits, byVisit).keyBy((v) => v.user);
+      byUser.aggregate({ n: count() }, { ttl: 100 }).to(found());
+      byUser.reduce((a, b) => ({ user: a.user, at: a.at + b.at }), { ttl: 100 }).to(found());
+    });
+    const times = [0, 99, 198, 300, 301].map((at) => visit('a', at));
+    expect(textsOf(await sameInEveryMode(running, [{ records: times }]))).toEqual(
+      [
+        [1, 0],
+        [2, 99],
+        [3, 297],
+        [1, 300],
+        [2, 601],
+      ].flatMap(([n, at]) => [{ n }, { user: 'a', at }]),
+    );
+  });
+
   test('is told that an entry of state without one can have none', async () => {
     const forever = job('forever', ({ from }) => {
       from(visits, byVisit)
