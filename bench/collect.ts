@@ -36,6 +36,7 @@ await inDirectory(async (directory) => {
   const log = await openLog(directory);
   await log.createTopic(events);
   await appendEvents(log, events.name, made());
+  await log.createTopic(results, 1);
   const handle = await run(collecting, { data: log });
   while (log.broker.endOf({ topic: results.name, partition: 0 }) === 0) {
     await new Promise((resolve) => setTimeout(resolve, 20));
