@@ -57,7 +57,7 @@ export {
   type WindowResults,
   type WindowTimes,
 } from './dsl/index.ts';
-export { bytes, type Codec, json, keyJson, number, string } from './formats/index.ts';
+export { bytes, type Codec, json, keyJson, number, string, structured } from './formats/index.ts';
 export { type ErrorCode, isMillraceError, MillraceError } from './platform/index.ts';
 export {
   type AggregatingSpec,

@@ -5,3 +5,4 @@ export { json } from './json.ts';
 export { keyJson } from './key-json.ts';
 export { number } from './number.ts';
 export { string } from './string.ts';
+export { structured } from './structured.ts';
