@@ -1,7 +1,7 @@
 /**
  * Everything that structured clone keeps: besides what JSON does also Map, Set, Date, bigint, NaN,
- * -0, undefined, RegExp, bytes, and references that are shared or go in circles. Written by V8's own
- * serializer, which reads what older versions of it wrote; other programs can't read it.
+ * -0, undefined, RegExp, bytes, and references that are shared or go in circles. Written by the
+ * serializer of V8, which reads what older versions of it wrote; other programs can't read it.
  *
  * Structured clone drops in silence what it does not know: the class of an object, properties under
  * symbols. Such values are refused, as in json().

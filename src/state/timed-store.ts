@@ -198,6 +198,7 @@ export class MemoryTimedStore<Value>
     const { rowsAtOnce } = this.residency;
     const found = this.#rows?.from(time, key, rowsAtOnce) ?? [];
     for (const row of found) {
+      if (this.#last === undefined || isBefore(this.#last, row)) break; // memory knows better
       if (this.#inMemory(row.time, row.key) === undefined) this.#load(row); // else it is newer
     }
     const lastRead = found.at(-1);

@@ -268,22 +268,24 @@ describe('is refused as the work of a newer Millrace:', () => {
       join(directory, pathOf(directory, name)),
       change(readFileSync(join(directory, pathOf(directory, name)))),
     );
-  const newer: [string, (directory: string) => void][] = [
+  const newer: [string, number, (directory: string) => void][] = [
     [
       'millrace.json',
+      2,
       edit('millrace.json', (bytes) => Buffer.from(`${bytes}`.replace('"format":1', '"format":2'))),
     ],
     [
       'catalogue.db',
+      2,
       editMeta('catalogue.db', `UPDATE meta SET value = json_set(value, '$.format', 2)`),
     ],
-    [state, editMeta(state, `UPDATE meta SET value = 2 WHERE key = 'format'`)],
-    ['tail', edit('tail', (bytes) => Buffer.from(bytes.fill(2, 11, 12)))],
+    [state, 3, editMeta(state, `UPDATE meta SET value = 3 WHERE key = 'format'`)],
+    ['tail', 2, edit('tail', (bytes) => Buffer.from(bytes.fill(2, 11, 12)))],
   ];
-  test.each(newer)('%s', async (name, change) => {
+  test.each(newer)('%s', async (name, format, change) => {
     const outcome = await outcomeOf(change);
     expect(outcome).toContain(
-      `DIRECTORY: ${pathOf(now, name)} has format 2, which this version of`,
+      `DIRECTORY: ${pathOf(now, name)} has format ${format}, which this version of`,
     );
     expect(outcome).toContain('Use the newer Millrace that wrote it.');
   });

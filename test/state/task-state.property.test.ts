@@ -288,8 +288,24 @@ const fold: Step = { kind: 'fold', slices: 99, sliceBytes: 1e9 };
 const deleteIt: Step = { kind: 'delete', at: keyed(1) };
 const getIt: Step = { kind: 'get', at: keyed(1) };
 
+const timed = (at: number) => ({ of: 'timed' as const, key: keys[5] ?? '', time: times[at] ?? 0 });
+
 /** What chance seldom finds: a row that is deleted, and asked for before that is folded. */
 const examples: [Step[], Memory][] = [
+  [
+    [
+      { kind: 'put', at: timed(0), value: 1 },
+      commit,
+      fold,
+      { kind: 'crash' },
+      { kind: 'put', at: timed(4), value: 2 },
+      commit,
+      { kind: 'delete', at: timed(4) },
+      { kind: 'commit', fate: 'folding' },
+      { kind: 'fire' },
+    ],
+    { memoryBytesMax: Number.POSITIVE_INFINITY, rowsAtOnce: 2 },
+  ],
   [[put(1), put(2), commit, fold, deleteIt, commit, getIt], { memoryBytesMax: 0, rowsAtOnce: 2 }],
   [
     [put(1), put(2), commit, fold, deleteIt, put(3), put(4), put(5), commit, getIt],
