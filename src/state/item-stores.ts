@@ -7,22 +7,24 @@
  */
 import type { Codec } from '../formats/index.ts';
 import { allKey, itemKey } from './change.ts';
-import { type Encoded, Entries, Entry, type TaskStore } from './entry.ts';
+import { type Encoded, Entries } from './entries.ts';
+import type { EntryId } from './entry-table.ts';
 import { indexOf, placeOf } from './key.ts';
 import type { Residency } from './residency.ts';
 import type { StoredRow, StoreRows } from './store-rows.ts';
 import type { ListStore, MapStore, StateKey } from './stores.ts';
 import { parts } from './value-store.ts';
 
-/** Stands for the removal of all elements of a key, until it is folded. */
-class Removal<Value> extends Entry<Value> {}
+/** What a key takes in memory besides its elements. */
+const elementsBytes = 300;
 
 /** The elements of one key. */
-class Elements<Value> {
+class Elements {
   readonly key: StateKey;
-  readonly entries = new Map<string, Entry<Value>>();
+  readonly entries = new Map<string, EntryId>();
   part: number;
-  removal: Removal<Value> | undefined;
+  /** Stands for the removal of all elements, until it is folded. */
+  removal: EntryId | undefined;
   /** Whether the entries lie in the map in their order. */
   #sorted = true;
   #lastAdded = '';
@@ -32,28 +34,28 @@ class Elements<Value> {
     this.part = part;
   }
 
-  add(entry: Entry<Value>): void {
-    if (this.entries.size > 0 && entry.item < this.#lastAdded) this.#sorted = false;
-    this.#lastAdded = entry.item;
-    this.entries.set(entry.item, entry);
+  add(item: string, entry: EntryId): void {
+    if (this.entries.size > 0 && item < this.#lastAdded) this.#sorted = false;
+    this.#lastAdded = item;
+    this.entries.set(item, entry);
   }
 
-  /** What is in memory now, in order. */
-  ordered(): Entry<Value>[] {
-    const entries = [...this.entries.values()];
-    return this.#sorted ? entries : entries.sort((a, b) => (a.item < b.item ? -1 : 1));
+  /** The items in memory now, in order. */
+  ordered(): string[] {
+    const items = [...this.entries.keys()];
+    return this.#sorted ? items : items.sort();
   }
 
   /** The largest item in memory; empty where there is none. */
   lastItem(): string {
-    return this.#sorted ? this.#lastAdded : (this.ordered().at(-1)?.item ?? '');
+    return this.#sorted ? this.#lastAdded : (this.ordered().at(-1) ?? '');
   }
 }
 
-abstract class ItemStore<Value> extends Entries<Value> implements TaskStore {
+abstract class ItemStore<Value> extends Entries<Value> {
   readonly #number: number;
   readonly #rows: StoreRows | undefined;
-  readonly #keys = new Map<StateKey, Elements<Value>>();
+  readonly #keys = new Map<StateKey, Elements>();
   /** Whether the tables may have anything that memory does not. */
   #mayBeStored: boolean;
   #size = 0;
@@ -71,7 +73,7 @@ abstract class ItemStore<Value> extends Entries<Value> implements TaskStore {
     this.#mayBeStored = rows?.first() !== undefined;
   }
 
-  get size(): number {
+  override get size(): number {
     return this.#size;
   }
 
@@ -81,41 +83,42 @@ abstract class ItemStore<Value> extends Entries<Value> implements TaskStore {
     this.set(this.#replace(elements), undefined);
   }
 
-  recover(_time: number, key: StateKey, item: string, value: Encoded | undefined): void {
+  override recover(_time: number, key: StateKey, item: string, value: Encoded | undefined): void {
     const elements = this.#elementsOf(key);
-    const known = elements.entries.get(item);
-    this.setRecovered(known ?? this.#add(elements, this.make(0, key, item)), value);
+    this.setRecovered(elements.entries.get(item) ?? this.#add(elements, item), value);
   }
 
-  recoverAll(key: StateKey): void {
+  override recoverAll(key: StateKey): void {
     this.setRecovered(this.#replace(this.#elementsOf(key)), undefined);
   }
 
-  *walk(): Generator<Entry<Value>, void, void> {
-    for (const { entries } of this.#keys.values()) yield* entries.values();
-  }
-
-  evict(entry: Entry<Value>): void {
-    const elements = this.#keys.get(entry.key);
+  override evict(entry: EntryId): void {
+    const elements = this.#keys.get(this.table.key(entry));
     if (elements !== undefined) elements.part = parts.rows;
     this.#mayBeStored = true;
-    this.remove(entry);
-    this.forget(entry);
+    this.discard(entry);
   }
 
-  protected override recordKey(entry: Entry<Value>): Uint8Array {
-    return entry instanceof Removal
-      ? allKey(this.#number, entry.key)
-      : itemKey(this.#number, entry.key, entry.item);
+  protected override recordKey(entry: EntryId): Uint8Array {
+    const key = this.table.key(entry);
+    return this.table.isRemoval(entry)
+      ? allKey(this.#number, key)
+      : itemKey(this.#number, key, this.table.item(entry));
   }
 
-  protected override remove(entry: Entry<Value>): void {
-    const elements = this.#keys.get(entry.key);
+  protected override unlink(entry: EntryId): void {
+    const key = this.table.key(entry);
+    const elements = this.#keys.get(key);
     if (elements === undefined) return;
+    const item = this.table.item(entry);
     if (elements.removal === entry) elements.removal = undefined;
-    else if (elements.entries.delete(entry.item)) this.#size--;
-    const { entries, removal } = elements;
-    if (entries.size === 0 && removal === undefined) this.#keys.delete(entry.key);
+    else if (elements.entries.get(item) === entry) {
+      elements.entries.delete(item);
+      this.#size--;
+    }
+    if (elements.entries.size > 0 || elements.removal !== undefined) return;
+    this.#keys.delete(key);
+    this.table.account(-elementsBytes);
   }
 
   protected getItem(key: StateKey, item: string): Value | undefined {
@@ -126,22 +129,21 @@ abstract class ItemStore<Value> extends Entries<Value> implements TaskStore {
   protected putItem(key: StateKey, item: string, value: Value): void {
     this.check(value);
     const elements = this.#elementsOf(key);
-    const known = elements.entries.get(item);
-    this.set(known ?? this.#add(elements, this.make(0, key, item)), value);
+    this.set(elements.entries.get(item) ?? this.#add(elements, item), value);
   }
 
   protected deleteItem(key: StateKey, item: string): void {
     const entry = this.#find(this.#elementsOf(key), item);
-    if (entry?.isLive !== true) return;
+    if (entry === undefined || !this.table.isLive(entry)) return;
     this.set(entry, undefined);
-    if (this.#mayBeStored || this.residency.keepsMarks) return;
-    this.remove(entry);
-    this.forget(entry);
+    if (!this.#mayBeStored && !this.residency.keepsMarks) this.discard(entry);
   }
 
   /** See `ValueStore.keys`. */
   protected *walkItems(): Generator<readonly [StateKey, string], void, void> {
-    for (const { key, item, isLive } of this.walk()) if (isLive) yield [key, item];
+    for (const { key, entries } of this.#keys.values()) {
+      for (const [item, entry] of entries) if (this.table.isLive(entry)) yield [key, item];
+    }
     for (const { key, item } of this.#rows?.walk(this.residency.rowsAtOnce) ?? []) {
       if (this.getItem(key, item) !== undefined) yield [key, item];
     }
@@ -162,12 +164,12 @@ abstract class ItemStore<Value> extends Entries<Value> implements TaskStore {
     if (elements.part === parts.unknown) this.#readAll(elements);
     const rows = elements.part === parts.complete ? [][Symbol.iterator]() : this.#stored(key);
     let row = rows.next();
-    for (const entry of elements.ordered()) {
-      for (; row.done !== true && row.value.item <= entry.item; row = rows.next()) {
-        if (row.value.item < entry.item) yield* this.#itemOf(key, row.value);
+    for (const item of elements.ordered()) {
+      for (; row.done !== true && row.value.item <= item; row = rows.next()) {
+        if (row.value.item < item) yield* this.#itemOf(key, row.value);
       }
-      const value = entry.size > 0 ? this.valueOf(entry) : this.getItem(key, entry.item);
-      if (value !== undefined) yield [entry.item, value];
+      const value = this.getItem(key, item);
+      if (value !== undefined) yield [item, value];
     }
     for (; row.done !== true; row = rows.next()) yield* this.#itemOf(key, row.value);
   }
@@ -191,19 +193,25 @@ abstract class ItemStore<Value> extends Entries<Value> implements TaskStore {
     }
   }
 
-  #elementsOf(key: StateKey): Elements<Value> {
+  #elementsOf(key: StateKey): Elements {
     const part = this.#mayBeStored ? parts.unknown : parts.complete;
     return this.#keys.get(key) ?? new Elements(key, part);
   }
 
-  #add(elements: Elements<Value>, entry: Entry<Value>): Entry<Value> {
-    elements.add(entry);
-    this.#keys.set(elements.key, elements);
+  #add(elements: Elements, item: string): EntryId {
+    const entry = this.make(0, elements.key, item);
+    elements.add(item, entry);
+    this.#keep(elements);
     this.#size++;
     return entry;
   }
 
-  #find(elements: Elements<Value>, item: string): Entry<Value> | undefined {
+  #keep(elements: Elements): void {
+    if (!this.#keys.has(elements.key)) this.table.account(elementsBytes);
+    this.#keys.set(elements.key, elements);
+  }
+
+  #find(elements: Elements, item: string): EntryId | undefined {
     const known = elements.entries.get(item);
     if (known !== undefined || elements.part === parts.complete) return known;
     if (elements.part === parts.unknown && this.#readAll(elements)) {
@@ -215,7 +223,7 @@ abstract class ItemStore<Value> extends Entries<Value> implements TaskStore {
   }
 
   /** Whether all elements of the key are in memory now. */
-  #readAll(elements: Elements<Value>): boolean {
+  #readAll(elements: Elements): boolean {
     const { smallPartRows } = this.residency;
     const found = this.#rows?.ofKey(elements.key, undefined, smallPartRows + 1) ?? [];
     elements.part = found.length > smallPartRows ? parts.rows : parts.complete;
@@ -226,21 +234,23 @@ abstract class ItemStore<Value> extends Entries<Value> implements TaskStore {
     return true;
   }
 
-  #load(elements: Elements<Value>, item: string, value: Buffer): Entry<Value> {
-    const encoded = { bytes: value, start: 0, end: value.length };
-    return this.#add(elements, this.makeStored(0, elements.key, item, encoded));
+  #load(elements: Elements, item: string, value: Buffer): EntryId {
+    const entry = this.#add(elements, item);
+    this.setStored(entry, value);
+    return entry;
   }
 
   /** All elements of a key are gone, in memory and as far as memory is concerned. */
-  #replace({ key, entries }: Elements<Value>): Removal<Value> {
+  #replace({ key, entries }: Elements): EntryId {
     for (const entry of entries.values()) {
-      if (entry.changed) this.set(entry, undefined);
-      this.forget(entry);
+      if (this.table.isChanged(entry)) this.set(entry, undefined);
+      this.table.remove(entry);
     }
     this.#size -= entries.size;
-    const elements = new Elements<Value>(key, parts.complete);
-    elements.removal = this.measured(new Removal<Value>(0, key, '', undefined));
-    this.#keys.set(key, elements);
+    const elements = new Elements(key, parts.complete);
+    elements.removal = this.make(0, key, '');
+    this.table.markRemoval(elements.removal);
+    this.#keep(elements);
     return elements.removal;
   }
 }

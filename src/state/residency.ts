@@ -10,7 +10,8 @@
  * - Eviction goes round over all entries and takes those that were not used since the last round
  *   (the CLOCK algorithm: Corbató, "A paging experiment with the Multics system", 1968).
  */
-import type { Entry, TaskStore } from './entry.ts';
+import type { TaskStore } from './entries.ts';
+import { type EntryId, EntryTable } from './entry-table.ts';
 
 /** The checkpoint of what was recovered from the changelog. */
 const recoveredCheckpoint = 1;
@@ -30,7 +31,7 @@ type Sweeper = Pick<TaskStore, 'sweep'>;
 interface Marks {
   readonly store: Sweeper;
   readonly checkpoint: number;
-  readonly entries: Entry<unknown>[];
+  readonly entries: EntryId[];
   swept: number;
 }
 
@@ -46,27 +47,23 @@ export interface ResidencyOptions {
 }
 
 export class Residency {
-  /** About what the entries in memory take. */
-  bytes = 0;
+  readonly table: EntryTable;
   /** Entries that changed since the last checkpoint. */
   changes = 0;
   readonly recovered: number = recoveredCheckpoint;
   /** Rows of the tables that are read at once where many are wanted. */
   readonly rowsAtOnce: number;
   readonly #bytesMax: number;
-  readonly #stores: readonly TaskStore[];
+  readonly #stores: TaskStore[] = [];
   readonly #ends: { readonly checkpoint: number; readonly end: number }[] = [];
   /** The oldest first. */
   readonly #marks: Marks[] = [];
   #checkpoint = recoveredCheckpoint;
   #folded = 0;
   #keepsMarksSince = Number.POSITIVE_INFINITY;
-  #hand = 0;
-  #walk: Iterator<Entry<unknown>> | undefined;
 
-  /** `stores` may grow. */
-  constructor(stores: readonly TaskStore[], options: ResidencyOptions) {
-    this.#stores = stores;
+  constructor(options: ResidencyOptions) {
+    this.table = new EntryTable(options.bytesMax);
     this.#bytesMax = options.bytesMax;
     this.rowsAtOnce = options.rowsAtOnce;
     this.#ends.push({ checkpoint: recoveredCheckpoint, end: options.recoveredEnd });
@@ -75,6 +72,17 @@ export class Residency {
   /** A part of the tables with at most so many rows is read as a whole. */
   get smallPartRows(): number {
     return this.rowsAtOnce / 2;
+  }
+
+  /** The number of a store among those of the task, for the table of entries. */
+  register(store: TaskStore): number {
+    this.#stores.push(store);
+    return this.#stores.length - 1;
+  }
+
+  /** About what the entries in memory take. */
+  get bytes(): number {
+    return this.table.bytes;
   }
 
   /** Whether a deletion leaves a mark even where nobody would ask the tables now. */
@@ -92,8 +100,8 @@ export class Residency {
     return this.bytes > this.#bytesMax * 1.25;
   }
 
-  isFolded({ changed, checkpoint }: Entry<unknown>): boolean {
-    return !changed && checkpoint <= this.#folded;
+  isFolded(entry: EntryId): boolean {
+    return !this.table.isChanged(entry) && this.table.checkpoint(entry) <= this.#folded;
   }
 
   nextCheckpoint(): number {
@@ -119,16 +127,18 @@ export class Residency {
   }
 
   /** An entry stands for a deletion, until that is folded. */
-  bury(store: Sweeper, entry: Entry<unknown>): void {
+  bury(store: Sweeper, entry: EntryId): void {
+    const checkpoint = this.table.checkpoint(entry);
     const last = this.#marks.at(-1);
-    const isOf = last?.store === store && last.checkpoint === entry.checkpoint;
+    const isOf = last?.store === store && last.checkpoint === checkpoint;
     if (isOf && last.entries.length < marksTogether) last.entries.push(entry);
-    else this.#marks.push({ store, checkpoint: entry.checkpoint, entries: [entry], swept: 0 });
+    else this.#marks.push({ store, checkpoint, entries: [entry], swept: 0 });
   }
 
   /** Between two epochs: nothing is changed and not taken. */
   tend(): void {
     this.#sweepMarks();
+    this.table.tidy();
     if (this.bytes > this.#bytesMax * preparingShare) {
       this.#keepsMarksSince = Math.min(this.#keepsMarksSince, this.#checkpoint);
     }
@@ -147,16 +157,8 @@ export class Residency {
   }
 
   #look(): void {
-    const store = this.#stores[this.#hand];
-    this.#walk ??= store?.walk();
-    const next = this.#walk?.next();
-    if (store === undefined || next === undefined || next.done === true) {
-      this.#walk = undefined;
-      this.#hand = (this.#hand + 1) % Math.max(1, this.#stores.length);
-      return;
-    }
-    const entry = next.value;
-    if (entry.used) entry.used = false;
-    else if (entry.isLive && this.isFolded(entry)) store.evict(entry);
+    const entry = this.table.turnHand();
+    if (entry === undefined || !this.table.isLive(entry) || !this.isFolded(entry)) return;
+    this.#stores[this.table.store(entry)]?.evict(entry);
   }
 }

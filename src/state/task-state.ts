@@ -20,7 +20,7 @@ import {
   storeKey,
   storesMax,
 } from './change.ts';
-import type { Encoded, TaskStore } from './entry.ts';
+import type { Encoded, TaskStore } from './entries.ts';
 import { MemoryListStore, MemoryMapStore } from './item-stores.ts';
 import { Residency } from './residency.ts';
 import type { StateFile } from './state-file.ts';
@@ -92,7 +92,7 @@ export class TaskState implements StoreRegistry {
     this.#recorded = new Set(this.#records.keys());
     const bytesMax = file === undefined ? Number.POSITIVE_INFINITY : memoryBytesMax;
     const recoveredEnd = changelog.end;
-    this.#residency = new Residency(this.#inOrder, { bytesMax, rowsAtOnce, recoveredEnd });
+    this.#residency = new Residency({ bytesMax, rowsAtOnce, recoveredEnd });
     this.#residency.foldedTo(from);
   }
 

@@ -11,32 +11,33 @@
  */
 import type { Codec } from '../formats/index.ts';
 import { timedKey } from './change.ts';
-import { type Encoded, Entries, type Entry, type TaskStore } from './entry.ts';
+import { type Encoded, Entries } from './entries.ts';
+import type { EntryId } from './entry-table.ts';
 import { KeyMap } from './key-map.ts';
 import type { Residency } from './residency.ts';
-import type { StoredRow, StoreRows } from './store-rows.ts';
+import type { StoreRows } from './store-rows.ts';
 import type { StateKey, TimedEntry, TimedStore } from './stores.ts';
 import { TimeRange } from './time-range.ts';
 
 /** The entries of one time. */
-interface Bucket<Value> {
-  readonly entries: KeyMap<Entry<Value>>;
+interface Bucket {
+  readonly entries: KeyMap<EntryId>;
   /** Entries that are not marks of a deletion. */
   live: number;
 }
+
+/** What a time takes in memory besides its entries. */
+const bucketBytes = 400;
 
 interface Place {
   readonly time: number;
   readonly key: StateKey;
 }
 
-export class MemoryTimedStore<Value>
-  extends Entries<Value>
-  implements TimedStore<Value>, TaskStore
-{
+export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStore<Value> {
   readonly #number: number;
   readonly #rows: StoreRows | undefined;
-  readonly #buckets = new Map<number, Bucket<Value>>();
+  readonly #buckets = new Map<number, Bucket>();
   readonly #range = new TimeRange({
     has: (time) => this.#isInUse(time),
     keys: () => this.#buckets.keys(),
@@ -45,7 +46,7 @@ export class MemoryTimedStore<Value>
   #firstTime = Number.POSITIVE_INFINITY;
   #size = 0;
   /** The entry used last: a record's get and put are one lookup. */
-  #recent: Entry<Value> | undefined;
+  #recent: EntryId | undefined;
   /** Undefined: everything is in memory. Else the first row that may not be, ... */
   #unread: Place | undefined;
   /** ... and the last row that is not. */
@@ -66,7 +67,7 @@ export class MemoryTimedStore<Value>
     this.#last = rows?.last();
   }
 
-  get size(): number {
+  override get size(): number {
     return this.#size;
   }
 
@@ -77,23 +78,22 @@ export class MemoryTimedStore<Value>
 
   put(time: number, key: StateKey, value: Value): void {
     this.check(value);
-    const entry = this.#inMemory(time, key) ?? this.#add(this.make(time, key, ''));
-    const wasLive = entry.isLive;
+    const entry = this.#inMemory(time, key) ?? this.#add(time, key);
+    const wasLive = this.table.isLive(entry);
     this.set(entry, value);
-    if (!wasLive) this.#count(entry);
+    if (!wasLive) this.#count(time, key);
   }
 
   delete(time: number, key: StateKey): void {
     const entry = this.#find(time, key);
-    if (entry?.isLive !== true) return;
+    if (entry === undefined || !this.table.isLive(entry)) return;
     this.set(entry, undefined);
-    this.#uncount(entry);
-    if (this.residency.keepsMarks || this.#mayBeStored(entry)) {
+    this.#uncount(time);
+    if (this.residency.keepsMarks || this.#mayBeStored({ time, key })) {
       this.#settleLast(); // while there is a mark
-      return;
+    } else {
+      this.discard(entry);
     }
-    this.remove(entry);
-    this.forget(entry);
   }
 
   firstTime(): number {
@@ -104,11 +104,11 @@ export class MemoryTimedStore<Value>
   first(): TimedEntry<Value> | undefined {
     for (;;) {
       const time = this.firstTime();
-      const entry = this.#buckets.get(time)?.entries.first(isLive);
+      const entry = this.#buckets.get(time)?.entries.first(this.#isLive);
       if (entry === undefined) return undefined;
-      if (this.#unread === undefined || isBefore(entry, this.#unread)) {
-        this.valueOf(entry);
-        return entry as TimedEntry<Value>; // it has a value
+      const key = this.table.key(entry);
+      if (this.#unread === undefined || isBefore({ time, key }, this.#unread)) {
+        return { time, key, value: this.valueOf(entry) as Value }; // it is live
       }
       this.#readOn();
     }
@@ -119,62 +119,65 @@ export class MemoryTimedStore<Value>
     return Math.max(this.#range.last(), this.#last?.time ?? Number.NEGATIVE_INFINITY);
   }
 
-  recover(time: number, key: StateKey, _item: string, value: Encoded | undefined): void {
-    const entry = this.#inMemory(time, key) ?? this.#add(this.make(time, key, ''));
-    const wasLive = entry.isLive;
+  override recover(time: number, key: StateKey, _item: string, value: Encoded | undefined): void {
+    const entry = this.#inMemory(time, key) ?? this.#add(time, key);
+    const wasLive = this.table.isLive(entry);
     this.setRecovered(entry, value);
-    if (wasLive && !entry.isLive) this.#uncount(entry);
-    if (!wasLive && entry.isLive) this.#count(entry);
+    if (wasLive && value === undefined) this.#uncount(time);
+    if (!wasLive && value !== undefined) this.#count(time, key);
   }
 
-  recoverAll(): void {}
+  override recoverAll(): void {}
 
-  *walk(): Generator<Entry<Value>, void, void> {
-    for (const { entries } of this.#buckets.values()) yield* entries.values();
+  override evict(entry: EntryId): void {
+    const place = { time: this.table.time(entry), key: this.table.key(entry) };
+    this.#uncount(place.time);
+    this.discard(entry);
+    if (this.#unread === undefined || isBefore(place, this.#unread)) this.#unread = place;
+    if (this.#last === undefined || isBefore(this.#last, place)) this.#last = place;
   }
 
-  evict(entry: Entry<Value>): void {
-    this.#uncount(entry);
-    this.remove(entry);
-    this.forget(entry);
-    if (this.#unread === undefined || isBefore(entry, this.#unread)) this.#unread = entry;
-    if (this.#last === undefined || isBefore(this.#last, entry)) this.#last = entry;
-  }
-
-  override sweep(entry: Entry<Value>): void {
+  override sweep(entry: EntryId): void {
     this.#settleLast(); // while there is a mark
     super.sweep(entry);
   }
 
-  protected override recordKey({ time, key }: Entry<Value>): Uint8Array {
-    return timedKey(this.#number, time, key);
+  protected override recordKey(entry: EntryId): Uint8Array {
+    return timedKey(this.#number, this.table.time(entry), this.table.key(entry));
   }
 
-  protected override remove({ time, key }: Entry<Value>): void {
+  protected override unlink(entry: EntryId): void {
+    const time = this.table.time(entry);
     const bucket = this.#buckets.get(time);
     this.#recent = undefined;
     if (bucket === undefined) return;
-    bucket.entries.delete(key);
+    bucket.entries.delete(this.table.key(entry));
     this.#size--;
-    if (bucket.entries.size === 0) this.#buckets.delete(time);
+    if (bucket.entries.size > 0) return;
+    this.#buckets.delete(time);
+    this.table.account(-bucketBytes);
   }
 
-  #find(time: number, key: StateKey): Entry<Value> | undefined {
+  readonly #isLive = (entry: EntryId): boolean => this.table.isLive(entry);
+
+  #find(time: number, key: StateKey): EntryId | undefined {
     return this.#inMemory(time, key) ?? this.#fromTables(time, key);
   }
 
-  #inMemory(time: number, key: StateKey): Entry<Value> | undefined {
-    const recent = this.#recent;
-    if (recent !== undefined && recent.key === key && recent.time === time) return recent;
+  #inMemory(time: number, key: StateKey): EntryId | undefined {
+    const [recent, { table }] = [this.#recent, this];
+    if (recent !== undefined && table.time(recent) === time && table.key(recent) === key) {
+      return recent;
+    }
     const entry = this.#buckets.get(time)?.entries.get(key);
     if (entry !== undefined) this.#recent = entry;
     return entry;
   }
 
-  #fromTables(time: number, key: StateKey): Entry<Value> | undefined {
+  #fromTables(time: number, key: StateKey): EntryId | undefined {
     if (!this.#mayBeStored({ time, key })) return undefined;
     const value = this.#rows?.get(time, key, '');
-    return value === undefined ? undefined : this.#load({ time, key, item: '', value });
+    return value === undefined ? undefined : this.#load(time, key, value);
   }
 
   /** Whether the tables may have something here that memory does not. */
@@ -185,10 +188,10 @@ export class MemoryTimedStore<Value>
       : false;
   }
 
-  #load({ time, key, value }: StoredRow): Entry<Value> {
-    const encoded = { bytes: value, start: 0, end: value.length };
-    const entry = this.#add(this.makeStored(time, key, '', encoded));
-    this.#count(entry);
+  #load(time: number, key: StateKey, value: Buffer): EntryId {
+    const entry = this.#add(time, key);
+    this.setStored(entry, value);
+    this.#count(time, key);
     return entry;
   }
 
@@ -199,7 +202,8 @@ export class MemoryTimedStore<Value>
     const found = this.#rows?.from(time, key, rowsAtOnce) ?? [];
     for (const row of found) {
       if (this.#last === undefined || isBefore(this.#last, row)) break; // memory knows better
-      if (this.#inMemory(row.time, row.key) === undefined) this.#load(row); // else it is newer
+      if (this.#inMemory(row.time, row.key) !== undefined) continue; // it is newer
+      this.#load(row.time, row.key, row.value);
     }
     const lastRead = found.at(-1);
     if (lastRead === undefined || this.#last === undefined || !isBefore(lastRead, this.#last)) {
@@ -224,17 +228,25 @@ export class MemoryTimedStore<Value>
     }
   }
 
-  #add(entry: Entry<Value>): Entry<Value> {
-    const bucket = this.#buckets.get(entry.time) ?? { entries: new KeyMap(), live: 0 };
-    this.#buckets.set(entry.time, bucket);
-    bucket.entries.add(entry.key, entry);
+  #add(time: number, key: StateKey): EntryId {
+    const entry = this.make(time, key, '');
+    this.#bucketOf(time).entries.add(key, entry);
     this.#recent = entry;
     this.#size++;
     return entry;
   }
 
+  #bucketOf(time: number): Bucket {
+    const known = this.#buckets.get(time);
+    if (known !== undefined) return known;
+    const bucket: Bucket = { entries: new KeyMap(), live: 0 };
+    this.#buckets.set(time, bucket);
+    this.table.account(bucketBytes);
+    return bucket;
+  }
+
   /** The entry has come to have a value. */
-  #count({ time, key }: Entry<Value>): void {
+  #count(time: number, key: StateKey): void {
     const bucket = this.#buckets.get(time);
     if (bucket === undefined) return;
     bucket.entries.meet(key);
@@ -245,7 +257,7 @@ export class MemoryTimedStore<Value>
   }
 
   /** The entry has no value any more, or goes. */
-  #uncount({ time }: Entry<Value>): void {
+  #uncount(time: number): void {
     const bucket = this.#buckets.get(time);
     if (bucket === undefined) return;
     bucket.live--;
@@ -258,10 +270,6 @@ export class MemoryTimedStore<Value>
 }
 
 const noPlace: Place = { time: Number.NEGATIVE_INFINITY, key: '' };
-
-function isLive(entry: Entry<unknown>): boolean {
-  return entry.isLive;
-}
 
 function isBefore(a: Place, b: Place): boolean {
   return a.time < b.time || (a.time === b.time && a.key < b.key);

@@ -7,7 +7,8 @@
  */
 import type { Codec } from '../formats/index.ts';
 import { valueKey } from './change.ts';
-import { type Encoded, Entries, type Entry, type TaskStore } from './entry.ts';
+import { type Encoded, Entries } from './entries.ts';
+import type { EntryId } from './entry-table.ts';
 import { groupOf, keyGroups } from './key.ts';
 import { KeyMap } from './key-map.ts';
 import type { Residency } from './residency.ts';
@@ -17,13 +18,10 @@ import type { StateKey, ValueStore } from './stores.ts';
 /** What memory knows of a part of the tables: nothing to ask for, never asked, or row by row. */
 export const parts = { complete: 0, unknown: 1, rows: 2 } as const;
 
-export class MemoryValueStore<Value>
-  extends Entries<Value>
-  implements ValueStore<Value>, TaskStore
-{
+export class MemoryValueStore<Value> extends Entries<Value> implements ValueStore<Value> {
   readonly #number: number;
   readonly #rows: StoreRows | undefined;
-  readonly #entries = new KeyMap<Entry<Value>>();
+  readonly #entries = new KeyMap<EntryId>();
   readonly #groups = new Uint8Array(keyGroups);
 
   /** `rows`: what the tables have; undefined where they have nothing of this store. */
@@ -40,7 +38,7 @@ export class MemoryValueStore<Value>
     if (rows?.first() !== undefined) this.#groups.fill(parts.unknown);
   }
 
-  get size(): number {
+  override get size(): number {
     return this.#entries.size;
   }
 
@@ -51,64 +49,64 @@ export class MemoryValueStore<Value>
 
   put(key: StateKey, value: Value): void {
     this.check(value);
-    this.set(this.#entries.get(key) ?? this.#add(this.make(0, key, '')), value);
+    this.set(this.#entries.get(key) ?? this.#add(key), value);
   }
 
   delete(key: StateKey): void {
     const entry = this.#entries.get(key) ?? this.#fromTables(key);
-    if (entry?.isLive !== true) return;
+    if (entry === undefined || !this.table.isLive(entry)) return;
     this.set(entry, undefined);
-    if (!this.residency.keepsMarks && this.#groups[groupOf(key)] === parts.complete) {
-      this.remove(entry);
-      this.forget(entry);
-    }
+    const mayForget = this.#groups[groupOf(key)] === parts.complete;
+    if (mayForget && !this.residency.keepsMarks) this.discard(entry);
   }
 
   *keys(): Generator<StateKey, void, void> {
-    for (const { key, isLive } of this.#entries.values()) if (isLive) yield key;
+    for (const entry of this.#entries.values()) {
+      if (this.table.isLive(entry)) yield this.table.key(entry);
+    }
     const rows = this.#rows?.walk(this.residency.rowsAtOnce) ?? [];
     for (const { key } of rows) if (this.get(key) !== undefined) yield key;
   }
 
-  recover(_time: number, key: StateKey, _item: string, value: Encoded | undefined): void {
-    this.setRecovered(this.#entries.get(key) ?? this.#add(this.make(0, key, '')), value);
+  override recover(_time: number, key: StateKey, _item: string, value: Encoded | undefined): void {
+    this.setRecovered(this.#entries.get(key) ?? this.#add(key), value);
   }
 
-  recoverAll(): void {}
+  override recoverAll(): void {}
 
-  walk(): Iterator<Entry<Value>> {
-    return this.#entries.values();
+  override evict(entry: EntryId): void {
+    this.#groups[groupOf(this.table.key(entry))] = parts.rows;
+    this.discard(entry);
   }
 
-  evict(entry: Entry<Value>): void {
-    this.remove(entry);
-    this.forget(entry);
-    this.#groups[groupOf(entry.key)] = parts.rows;
+  protected override recordKey(entry: EntryId): Uint8Array {
+    return valueKey(this.#number, this.table.key(entry));
   }
 
-  protected override recordKey({ key }: Entry<Value>): Uint8Array {
-    return valueKey(this.#number, key);
+  protected override unlink(entry: EntryId): void {
+    this.#entries.delete(this.table.key(entry));
   }
 
-  protected override remove({ key }: Entry<Value>): void {
-    this.#entries.delete(key);
+  #add(key: StateKey): EntryId {
+    const entry = this.make(0, key, '');
+    this.#entries.add(key, entry);
+    return entry;
   }
 
-  #add(entry: Entry<Value>): Entry<Value> {
-    this.#entries.add(entry.key, entry);
+  #load(key: StateKey, value: Buffer): EntryId {
+    const entry = this.#add(key);
+    this.setStored(entry, value);
     return entry;
   }
 
   /** Memory does not have the key. */
-  #fromTables(key: StateKey): Entry<Value> | undefined {
+  #fromTables(key: StateKey): EntryId | undefined {
     const group = groupOf(key);
     const part = this.#groups[group];
     if (part === parts.complete || this.#rows === undefined) return undefined;
     if (part === parts.unknown && this.#readGroup(this.#rows, group)) return this.#entries.get(key);
     const value = this.#rows.get(0, key, '');
-    if (value === undefined) return undefined;
-    const encoded = { bytes: value, start: 0, end: value.length };
-    return this.#add(this.makeStored(0, key, '', encoded));
+    return value === undefined ? undefined : this.#load(key, value);
   }
 
   /** Whether the group is complete in memory now. */
@@ -118,8 +116,7 @@ export class MemoryValueStore<Value>
     this.#groups[group] = found.length > smallPartRows ? parts.rows : parts.complete;
     if (found.length > smallPartRows) return false;
     for (const { key, value } of found) {
-      if (this.#entries.get(key) !== undefined) continue; // newer, or deleted
-      this.#add(this.makeStored(0, key, '', { bytes: value, start: 0, end: value.length }));
+      if (this.#entries.get(key) === undefined) this.#load(key, value); // else newer, or deleted
     }
     return true;
   }

@@ -94,7 +94,7 @@ export interface Memory {
 /** For a store that stands alone: without tables, and without a limit. */
 export function alone(): Residency {
   const options = { bytesMax: Number.POSITIVE_INFINITY, rowsAtOnce: 256, recoveredEnd: 0 };
-  return new Residency([], options);
+  return new Residency(options);
 }
 
 export const plenty: Memory = { memoryBytesMax: Number.POSITIVE_INFINITY, rowsAtOnce: 256 };

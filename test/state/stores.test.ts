@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bytes, type Codec, json, keyJson, number, string } from '../../src/formats/index.ts';
 import { parseChangeKey } from '../../src/state/change.ts';
-import type { TaskStore } from '../../src/state/entry.ts';
+import type { TaskStore } from '../../src/state/entries.ts';
 import { MemoryTimedStore } from '../../src/state/timed-store.ts';
 import { MemoryValueStore } from '../../src/state/value-store.ts';
 import { alone, keyOf } from './changelog.ts';
