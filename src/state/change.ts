@@ -108,6 +108,12 @@ function begin(kind: number, store: number, length: number): Buffer {
   return bytes;
 }
 
+/** What a record is about, without parsing its key. */
+export function kindOf(key: Uint8Array): ChangeKey['kind'] {
+  if (key[0] === kinds.store) return 'store';
+  return key[0] === kinds.all ? 'all' : 'entry';
+}
+
 export function parseChangeKey(key: Uint8Array): ChangeKey {
   const bytes = Buffer.from(key.buffer, key.byteOffset, key.length);
   const store = bytes.readUInt16BE(1);

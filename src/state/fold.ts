@@ -13,10 +13,12 @@ import {
   type Change,
   decodeStoreRecord,
   type EntryAddress,
+  kindOf,
   parseChangeKey,
   type StoreRecord,
 } from './change.ts';
 import { groupOf, keyBytesOf, toColumn } from './key.ts';
+import { LatestChanges } from './latest-changes.ts';
 import type { StateFile } from './state-file.ts';
 import { itemColumn } from './store-rows.ts';
 import type { StateKey } from './stores.ts';
@@ -65,16 +67,18 @@ function requireNext(file: StateFile, range: FoldRange): void {
   );
 }
 
-interface At {
-  /** Its place among the changes. */
-  readonly at: number;
+/** Changes by what they mean: the last one of each. */
+interface Sorted {
+  readonly stores: Map<number, Uint8Array | null>;
+  /** All elements of a key removed, and when that came. */
+  readonly cleared: Map<string, Cleared>;
+  readonly entries: LatestChanges;
 }
 
-/** The last change of each entry, and what deletes many at once. */
-interface Latest {
-  readonly stores: Map<number, Uint8Array | null>;
-  readonly cleared: Map<string, { readonly store: number; readonly key: StateKey } & At>;
-  readonly entries: Map<string, Change & At>;
+interface Cleared {
+  readonly store: number;
+  readonly key: StateKey;
+  readonly arrived: number;
 }
 
 /**
@@ -82,7 +86,7 @@ interface Latest {
  * came before a deletion of many is left out. Each step gives the bytes it wrote.
  */
 function* stepsOf(changes: Iterable<Change>, writer: TableWriter): Generator<number, void, void> {
-  const { stores, cleared, entries } = latestOf(changes);
+  const { stores, cleared, entries } = sortOut(changes);
   for (const [store, value] of stores) {
     if (value !== null) writer.declare(store, decodeStoreRecord(value));
     else yield* writer.drop(store);
@@ -90,27 +94,33 @@ function* stepsOf(changes: Iterable<Change>, writer: TableWriter): Generator<num
   for (const { store, key } of cleared.values()) {
     if (stores.get(store) !== null) yield* writer.clear(store, key);
   }
-  for (const name of [...entries.keys()].sort()) {
-    const { key, value, at } = entries.get(name) as Change & At; // a key of the map
+  for (const { key, value, arrived } of entries) {
     const address = parseChangeKey(key) as EntryAddress; // only entries are in it
-    if (stores.get(address.store) === null) continue;
-    if ((cleared.get(nameOf(allKey(address.store, address.key)))?.at ?? -1) > at) continue;
+    if (stores.get(address.store) === null || arrived < clearedAt(cleared, address)) continue;
     writer.write(address, value);
     yield key.length + (value?.length ?? 0);
   }
 }
 
-function latestOf(changes: Iterable<Change>): Latest {
-  const latest: Latest = { stores: new Map(), cleared: new Map(), entries: new Map() };
-  let at = 0;
-  for (const { key, value } of changes) {
-    const of = parseChangeKey(key);
-    if (of.kind === 'store') latest.stores.set(of.store, value);
-    else if (of.kind === 'all') latest.cleared.set(nameOf(key), { ...of, at });
-    else latest.entries.set(nameOf(key), { key, value, at });
-    at++;
+function sortOut(changes: Iterable<Change>): Sorted {
+  const sorted: Sorted = { stores: new Map(), cleared: new Map(), entries: new LatestChanges() };
+  let arrived = 0;
+  for (const change of changes) {
+    const kind = kindOf(change.key);
+    if (kind === 'entry') {
+      sorted.entries.add(change, arrived);
+    } else {
+      const of = parseChangeKey(change.key);
+      if (of.kind === 'store') sorted.stores.set(of.store, change.value);
+      else if (of.kind === 'all') sorted.cleared.set(nameOf(change.key), { ...of, arrived });
+    }
+    arrived++;
   }
-  return latest;
+  return sorted;
+}
+
+function clearedAt(cleared: Sorted['cleared'], { store, key }: EntryAddress): number {
+  return cleared.size === 0 ? -1 : (cleared.get(nameOf(allKey(store, key)))?.arrived ?? -1);
 }
 
 function nameOf(key: Uint8Array): string {
