@@ -14,6 +14,7 @@ import {
   MemoryBroker,
   MillraceError,
   number,
+  query,
   RecordBatchBuilder,
   run,
   string,
@@ -98,6 +99,7 @@ const provoke: { readonly [Code in ErrorCode]: () => unknown } = {
     return machine.until(broker.createTopic('cups'));
   },
   OFFSET_OUT_OF_RANGE: async () => (await openData()).broker.read(partition, 7, 1024),
+  TIMEOUT: () => query('/data', 'SELECT 1', { timeoutMs: 1 }),
   CLOSED: async () => {
     const { machine, broker } = await openData();
     await machine.until(broker.close());

@@ -55,6 +55,7 @@ function program(terminal: Terminal): Command {
   addTopics(main, terminal);
   addProduce(main, terminal);
   addConsume(main, terminal);
+  addSql(main, terminal);
   main
     .command('backup <target>')
     .description('copy the data directory, also while jobs run in it; the copy can be run')
@@ -149,6 +150,20 @@ function addConsume(main: Command, terminal: Terminal): void {
     .option('--json', 'one JSON object a line')
     .action(async (topic: string, options) =>
       (await import('./commands/consume.ts')).consume(topic, options, terminal),
+    );
+}
+
+function addSql(main: Command, terminal: Terminal): void {
+  main
+    .command('sql [select]')
+    .description('ask for the state of a job as of its last commit; default: which views there are')
+    .option(...dataOption, dataDefault)
+    .option('--job <name>', 'whose state; not needed where there is one job')
+    .option('--json', 'one JSON object a line')
+    .option('--limit <n>', 'at most this many rows', wholeNumber, 1000)
+    .option('--timeout <ms>', 'end the query after this long', wholeNumber, 10_000)
+    .action(async (select = 'SELECT DISTINCT view, kind, columns FROM stores', options) =>
+      (await import('./commands/sql.ts')).sql(select, options, terminal),
     );
 }
 

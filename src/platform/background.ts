@@ -214,7 +214,8 @@ export function copyError(error: unknown): CopiedError {
   };
 }
 
-function errorFrom({ message, stack, millrace }: CopiedError): Error {
+/** The error that a copy was made of. */
+export function errorFrom({ message, stack, millrace }: CopiedError): Error {
   const cause = new Error(message);
   if (stack !== undefined) cause.stack = stack;
   if (millrace === undefined) return cause;

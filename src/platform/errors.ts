@@ -33,6 +33,8 @@ export type ErrorCode =
   | 'FILE_MISMATCH'
   /** The data directory can't be used: newer format, read-only, network file system. */
   | 'DIRECTORY'
+  /** A query took longer than it may. */
+  | 'TIMEOUT'
   /** Another process keeps the journal's lock, or a database locked. */
   | 'LOCK_TIMEOUT'
   /** No space left; nothing was committed. */

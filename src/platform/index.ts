@@ -3,6 +3,7 @@
  * Node.js gives.
  */
 export { inlineBackground } from './background.ts';
+export { runInChild } from './child.ts';
 export * from './errors.ts';
 export * from './failpoints.ts';
 export type * from './files.ts';
@@ -10,4 +11,10 @@ export { type NodePlatformOptions, nodePlatform } from './node-platform.ts';
 export { checkNodeVersion } from './node-version.ts';
 export { checkChoice, checkNumbers, checkOptions, nearest } from './options.ts';
 export type * from './platform.ts';
-export { sqliteFailure, withSqliteErrors } from './sqlite.ts';
+export {
+  openDatabaseInMemory,
+  openDatabaseReadOnly,
+  sqliteCodeOf,
+  sqliteFailure,
+  withSqliteErrors,
+} from './sqlite.ts';

@@ -46,6 +46,23 @@ export function openDatabase(
   });
 }
 
+/**
+ * A connection that writes nothing but SQLite's own locks: for a database that others may be
+ * writing. Undefined where there is no file. Fails as `openDatabase` does.
+ */
+export function openDatabaseReadOnly(path: string): Database.Database | undefined {
+  if (!fs.existsSync(path)) return undefined;
+  return withSqliteErrors(
+    path,
+    () => new (loadSqlite())(path, { readonly: true, timeout: busyTimeoutMs }),
+  );
+}
+
+/** A database that is nowhere but in memory. */
+export function openDatabaseInMemory(): Database.Database {
+  return new (loadSqlite())(':memory:');
+}
+
 /** Pages that are copied in one turn of the event loop: 2 MiB. */
 const copyPages = 512;
 

@@ -36,6 +36,8 @@ export {
   type RecordsOptions,
   type TopicRecord,
 } from './log.ts';
+export { type QueryOptions, type QueryResult, query } from './query/query.ts';
+export type { SqlParameters, SqlValue } from './query/select.ts';
 export { type Job, type RunOptions, run } from './run.ts';
 export type {
   AggregatingState,

@@ -1,8 +1,15 @@
 /** The door of the state. */
-export type { Change, ChangeWriter } from './change.ts';
+export type { Change, ChangeWriter, StoreRecord } from './change.ts';
 export { type FoldRange, foldInSlices } from './fold.ts';
 export { keyGroups, stateKeyOf } from './key.ts';
-export { StateFile, type StateFileIdentity } from './state-file.ts';
+export { Overlay } from './overlay.ts';
+export {
+  createTables,
+  type FoldedState,
+  readFoldedState,
+  StateFile,
+  type StateFileIdentity,
+} from './state-file.ts';
 export type {
   KeyFormat,
   ListStore,

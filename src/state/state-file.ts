@@ -70,8 +70,7 @@ export class StateFile {
 
   /** The stores by their numbers. */
   stores(): Map<number, StoreRecord> {
-    const rows = this.database.prepare('SELECT * FROM stores').all() as StoreRow[]; // as written
-    return new Map(rows.map((row) => [row.number, recordOf(row)]));
+    return storesIn(this.database);
   }
 
   /** The rows of one store. */
@@ -90,8 +89,7 @@ export class StateFile {
   }
 
   meta(key: string): string | undefined {
-    const value = this.database.prepare('SELECT value FROM meta WHERE key = ?').pluck().get(key);
-    return value === undefined ? undefined : String(value);
+    return metaIn(this.database, key);
   }
 
   setMeta(key: string, value: string | number): void {
@@ -104,25 +102,65 @@ export class StateFile {
 
   #checkIdentity(identity: StateFileIdentity): void {
     this.database.transaction(() => {
-      const format = this.meta('format');
-      if (format === undefined) {
-        this.setMeta('format', formatVersion);
-        this.setMeta('directory', identity.directoryId);
-        this.setMeta('task', identity.task);
-        return;
-      }
-      if (Number(format) !== formatVersion) throw otherFormat(this.path, format);
-      const [directory, task] = [this.meta('directory'), this.meta('task')];
-      if (directory === identity.directoryId && task === identity.task) return;
-      throw new MillraceError(
-        'FILE_MISMATCH',
-        `${this.path} holds the state of task "${task}" of directory ${directory}, not of ` +
-          `"${identity.task}" of ` +
-          `${identity.directoryId}. Put the right file back, or restore the whole directory ` +
-          `from a backup.`,
-      );
+      if (requireIdentity(this.database, this.path, identity)) return;
+      this.setMeta('format', formatVersion);
+      this.setMeta('directory', identity.directoryId);
+      this.setMeta('task', identity.task);
     })();
   }
+}
+
+/** What a state file holds, as one transaction sees it. */
+export interface FoldedState {
+  readonly foldedOffset: number;
+  readonly foldingThrough: number;
+  readonly stores: ReadonlyMap<number, StoreRecord>;
+}
+
+/**
+ * Reads a state file without writing; undefined for one that is just being made. Fails as opening
+ * it does.
+ */
+export function readFoldedState(
+  database: Database.Database,
+  path: string,
+  identity: StateFileIdentity,
+): FoldedState | undefined {
+  const isMade = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'entries'").get();
+  if (isMade === undefined || !requireIdentity(database, path, identity)) return undefined;
+  const folded = Number(metaIn(database, 'folded_offset') ?? 0);
+  const foldingThrough = Math.max(folded, Number(metaIn(database, 'folding_through') ?? 0));
+  return { foldedOffset: folded, foldingThrough, stores: storesIn(database) };
+}
+
+function metaIn(database: Database.Database, key: string): string | undefined {
+  const value = database.prepare('SELECT value FROM meta WHERE key = ?').pluck().get(key);
+  return value === undefined ? undefined : String(value);
+}
+
+function storesIn(database: Database.Database): Map<number, StoreRecord> {
+  const rows = database.prepare('SELECT * FROM stores').all() as StoreRow[]; // as written
+  return new Map(rows.map((row) => [row.number, recordOf(row)]));
+}
+
+/** False for a file that has no identity yet. */
+function requireIdentity(
+  database: Database.Database,
+  path: string,
+  identity: StateFileIdentity,
+): boolean {
+  const format = metaIn(database, 'format');
+  if (format === undefined) return false;
+  if (Number(format) !== formatVersion) throw otherFormat(path, format);
+  const [directory, task] = [metaIn(database, 'directory'), metaIn(database, 'task')];
+  if (directory === identity.directoryId && task === identity.task) return true;
+  throw new MillraceError(
+    'FILE_MISMATCH',
+    `${path} holds the state of task "${task}" of directory ${directory}, not of ` +
+      `"${identity.task}" of ` +
+      `${identity.directoryId}. Put the right file back, or restore the whole directory ` +
+      `from a backup.`,
+  );
 }
 
 function otherFormat(path: string, format: string): MillraceError {
@@ -163,7 +201,8 @@ function recordOf(row: StoreRow): StoreRecord {
   };
 }
 
-function createTables(database: Database.Database): void {
+/** The tables of a state file that are not there yet. */
+export function createTables(database: Database.Database): void {
   database.exec(`
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS stores (

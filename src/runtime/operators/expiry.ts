@@ -6,7 +6,7 @@
  *   written      for each entry: when it was written, its check, its own time-to-live if it has one
  *   checks       (time, entry): looks at the entry one time-to-live after `time`
  *   own checks   (time, entry): looks at it at `time`; of entries with a time-to-live of their own
- *   adopted      whether entries that are older than the time-to-live have been given it
+ *   adopted      how long it is, once entries that are older than it have been given it
  *
  *   written at 10, ttl 100       check at 10, due at 110
  *   written again at 70          nothing but `written` changes
@@ -40,21 +40,32 @@ export interface Expired {
   readonly value: unknown;
 }
 
-const flag: Codec<boolean> = {
+/** A number of ms, or NaN where `true` was written, once. */
+const lengthCodec: Codec<number> = {
   name: 'flag',
   text: true,
-  encode: (value) => Buffer.from(JSON.stringify(value)),
-  decode: (bytes, start, end) => bytes.subarray(start, end).toString() === 'true',
+  encode: (ms) => Buffer.from(JSON.stringify(ms)),
+  decode: (bytes, start, end) => Number(Buffer.from(bytes.subarray(start, end)).toString()),
 };
 
 const noKey: KeyFormat = { name: 'none', text: true };
 const onlyKey: StateKey = '\0';
 
+/** The stores beside the one that holds the entries. */
+export const expiryParts = ['written', 'checks', 'own checks', 'adopted'] as const;
+
+/** The name of a store beside the one of the state `name`. */
+export function expiryStore(
+  name: string,
+  time: TimeToLive['time'],
+  part: (typeof expiryParts)[number],
+): string {
+  return `${name}/${time} ${part}`;
+}
+
 /** Drops what time-to-live needs in a state that has none (of this time). */
 export function dropExpiry(stores: StoreRegistry, name: string, time: TimeToLive['time']): void {
-  for (const part of ['written', 'checks', 'own checks', 'adopted']) {
-    stores.drop(`${name}/${time} ${part}`);
-  }
+  for (const part of expiryParts) stores.drop(expiryStore(name, time, part));
 }
 
 export class Expiry {
@@ -65,22 +76,24 @@ export class Expiry {
   readonly #written: WrittenStore;
   readonly #checks: TimedStore<true>;
   readonly #ownChecks: TimedStore<true>;
-  readonly #adopted: ValueStore<boolean>;
+  readonly #adopted: ValueStore<number>;
   /** Entries that may have been there before the time-to-live; undefined once all have it. */
   #adopting: Iterator<readonly [StateKey, unknown]> | undefined;
 
   constructor(stores: StoreRegistry, name: string, cells: Cells, ttl: TimeToLive, moment: Moment) {
-    const of = `${name}/${ttl.time}`;
+    const nameOf = (part: (typeof expiryParts)[number]) => expiryStore(name, ttl.time, part);
     const keyCodec = cells.placeFormat;
     this.time = ttl.time;
     this.#ttl = ttl;
     this.#now = moment[ttl.time];
     this.#cells = cells;
-    this.#written = cells.declareWritten(stores, `${of} written`);
-    this.#checks = stores.timed({ name: `${of} checks`, keyCodec, value: presence });
-    this.#ownChecks = stores.timed({ name: `${of} own checks`, keyCodec, value: presence });
-    this.#adopted = stores.value({ name: `${of} adopted`, keyCodec: noKey, value: flag });
-    if (this.#adopted.get(onlyKey) !== true) this.#adopting = this.#cells.all();
+    this.#written = cells.declareWritten(stores, nameOf('written'));
+    this.#checks = stores.timed({ name: nameOf('checks'), keyCodec, value: presence });
+    this.#ownChecks = stores.timed({ name: nameOf('own checks'), keyCodec, value: presence });
+    this.#adopted = stores.value({ name: nameOf('adopted'), keyCodec: noKey, value: lengthCodec });
+    const adopted = this.#adopted.get(onlyKey);
+    if (adopted === undefined) this.#adopting = this.#cells.all();
+    else if (adopted !== ttl.afterMs) this.#adopted.put(onlyKey, ttl.afterMs);
   }
 
   /** Whether entries wait for a time-to-live, before anything else is done. */
@@ -94,7 +107,7 @@ export class Expiry {
     if (next === undefined) return;
     if (next.done === true) {
       this.#adopting = undefined;
-      this.#adopted.put(onlyKey, true);
+      this.#adopted.put(onlyKey, this.#ttl.afterMs);
       return;
     }
     const [key, item] = next.value;

@@ -1,0 +1,164 @@
+/**
+ * The columns of a store's view: keys and values as SQL values, and one column for each field of
+ * keys and values that are JSON objects.
+ */
+import type { StoreRecord } from '../../state/index.ts';
+import {
+  fieldsOfShape,
+  identifier,
+  literal,
+  memberPath,
+  resultOfShape,
+  windowShapeOf,
+} from './shapes.ts';
+
+export interface Column {
+  readonly name: string;
+  /** Made of the columns of `Overlay.rowsOf`. */
+  readonly sql: string;
+}
+
+/** Some rows of a store, to see which fields there are. */
+export interface SampleRow {
+  readonly key: unknown;
+  readonly item: unknown;
+  readonly value: unknown;
+}
+
+/** More fields than this are not made columns. */
+const fieldsMax = 100;
+
+/**
+ * JSON as an SQL value: a string as text, a number as number, true as 1, objects and arrays as
+ * JSON.
+ */
+const jsonCodecs: ReadonlySet<string> = new Set(['json', 'key-json', 'accumulator']);
+
+/** The key as SQL; `number_of` is a function that whoever runs the query defines. */
+export function keySql({ keyCodec, keyText }: StoreRecord): string {
+  return scalarSql('key', keyCodec, keyText);
+}
+
+export function columnsOf(
+  record: StoreRecord,
+  sample: readonly SampleRow[],
+  ttl: readonly Column[],
+): Column[] {
+  const isJsonKey = isJson(record.keyCodec, record.keyText);
+  const keyFields = isJsonKey ? fieldsIn(sample.map(({ key }) => key)) : [];
+  const columns = new Columns();
+  columns.add({ name: 'key', sql: keySql(record) });
+  for (const { name, path } of keyFields) {
+    columns.add({ name: `key_${name}`, sql: `key ->> ${literal(path)}` });
+  }
+  for (const column of placeColumns(record)) columns.add(column);
+  const value = valueColumns(record, sample);
+  for (const { name } of [...ttl, ...value.whole]) columns.reserve(name);
+  for (const column of value.fields) columns.add(column, 'value_');
+  return [...columns.all, ...ttl, ...value.whole];
+}
+
+function placeColumns(record: StoreRecord): Column[] {
+  const { kind, itemCodec, itemText, shape } = record;
+  if (kind === 'list') return [{ name: 'item', sql: 'item' }];
+  if (kind === 'map') return [{ name: 'item', sql: scalarSql('item', itemCodec, itemText) }];
+  if (kind === 'value') return [];
+  const window = windowShapeOf(shape);
+  if (window === undefined) return [{ name: 'time', sql: 'time' }];
+  return [
+    { name: 'window_start', sql: `time + 1 - ${window.sizeMs}` },
+    { name: 'window_end', sql: 'time + 1' },
+  ];
+}
+
+interface ValueColumns {
+  readonly fields: readonly Column[];
+  /** The column `value`; none for what has no value. */
+  readonly whole: readonly Column[];
+}
+
+function valueColumns(record: StoreRecord, sample: readonly SampleRow[]): ValueColumns {
+  const { valueCodec, valueText, shape } = record;
+  const whole = (sql: string): Column[] => [{ name: 'value', sql }];
+  if (valueCodec === 'none') return { fields: [], whole: [] };
+  if (valueCodec === 'accumulator') {
+    const ofAggregates = aggregateColumns(windowShapeOf(shape)?.of ?? shape);
+    if (ofAggregates !== undefined) return ofAggregates;
+  }
+  const fields = isJson(valueCodec, valueText) ? fieldsIn(sample.map(({ value }) => value)) : [];
+  return {
+    fields: fields.map(({ name, path }) => ({ name, sql: `value ->> ${literal(path)}` })),
+    whole: whole(scalarSql('value', valueCodec, valueText)),
+  };
+}
+
+function aggregateColumns(shape: string): ValueColumns | undefined {
+  const single = resultOfShape(shape);
+  if (single !== undefined) {
+    return { fields: [], whole: [{ name: 'value', sql: single.value('$') }] };
+  }
+  const fields = fieldsOfShape(shape);
+  if (fields === undefined) return undefined;
+  const members = [...fields].map(
+    ([name, result]) => `${literal(name)}, ${result.json(memberPath(name))}`,
+  );
+  return {
+    fields: [...fields].map(([name, result]) => ({ name, sql: result.value(memberPath(name)) })),
+    whole: [{ name: 'value', sql: `json_object(${members.join(', ')})` }],
+  };
+}
+
+function scalarSql(column: string, codec: string, text: boolean): string {
+  if (isJson(codec, text)) return `${column} ->> '$'`;
+  return codec === 'number' && !text ? `number_of(${column})` : column;
+}
+
+function isJson(codec: string, text: boolean): boolean {
+  return text && jsonCodecs.has(codec);
+}
+
+interface Field {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Members of the objects among some JSON texts, and places of the arrays among them. */
+function fieldsIn(texts: readonly unknown[]): Field[] {
+  const paths = new Map<string, string>();
+  for (const text of texts) {
+    const parsed: unknown = JSON.parse(String(text));
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) continue;
+    for (const name of Object.keys(parsed)) paths.set(name, memberPath(name));
+  }
+  return [...paths].slice(0, fieldsMax).map(([name, path]) => ({ name, path }));
+}
+
+/** Columns with different names; SQL does not tell upper case from lower case. */
+class Columns {
+  readonly all: Column[] = [];
+  readonly #taken = new Set<string>();
+
+  reserve(name: string): void {
+    this.#taken.add(name.toLowerCase());
+  }
+
+  /** A name that is taken gets `prefix`, then a number. */
+  add({ name, sql }: Column, prefix = ''): void {
+    const wanted = this.#taken.has(name.toLowerCase()) ? prefix + name : name;
+    const free = freeName(wanted, this.#taken);
+    this.all.push({ name: free, sql });
+  }
+}
+
+/** `name`, or `name_2`, ...; marks it as taken. */
+export function freeName(name: string, taken: Set<string>): string {
+  let free = name;
+  for (let n = 2; taken.has(free.toLowerCase()); n++) free = `${name}_${n}`;
+  taken.add(free.toLowerCase());
+  return free;
+}
+
+/** `a AS "x", b AS "y"` */
+export function selectList(columns: readonly Column[]): string {
+  return columns.map(({ name, sql }) => `${sql} AS ${identifier(name)}`).join(', ');
+}

@@ -1,0 +1,87 @@
+/** A query, in the process that it is given: everything but the limit of time. */
+import type Database from 'better-sqlite3';
+import { openLogView, type TaskProgress } from '../../broker/index.ts';
+import { number } from '../../formats/index.ts';
+import {
+  MillraceError,
+  nearest,
+  openDatabaseReadOnly,
+  type Platform,
+} from '../../platform/index.ts';
+import { taskNameOf } from '../open-task.ts';
+import { type Selected, type SqlParameters, select } from './select.ts';
+import { type TaskFiles, takeSnapshot } from './task-snapshot.ts';
+import { defineViews } from './views.ts';
+
+export interface QueryArgument {
+  readonly directory: string;
+  readonly sql: string;
+  /** Undefined: the only one. */
+  readonly job: string | undefined;
+  readonly parameters: SqlParameters;
+  readonly rowsMax: number;
+}
+
+export interface QueryAnswer extends Selected {
+  readonly job: string;
+  readonly epoch: number;
+  readonly changelogOffset: number;
+}
+
+/** Runs in another process. */
+export async function runQuery(argument: QueryArgument, platform: Platform): Promise<QueryAnswer> {
+  const { directory } = argument;
+  const log = await openLogView(platform, directory);
+  try {
+    const job = jobOf(argument, log.tasks);
+    const task = taskNameOf(job);
+    const path = `${directory}/state/${job}/${task}.db`;
+    const files = { log, task, path, open: () => openDatabaseReadOnly(path) };
+    return { job, ...queryTask(files, argument) };
+  } finally {
+    log.close();
+  }
+}
+
+/** What `sql` gives of the state of a task as of its last commit. */
+export function queryTask(
+  files: TaskFiles,
+  { sql, parameters, rowsMax }: Omit<QueryArgument, 'directory' | 'job'>,
+): Omit<QueryAnswer, 'job'> {
+  const { database, overlay, epoch, changelogOffset } = takeSnapshot(files);
+  try {
+    defineFunctions(database);
+    const views = defineViews(database, overlay);
+    const selected = select(database, { sql, parameters, rowsMax, path: files.path, views });
+    return { ...selected, epoch, changelogOffset };
+  } finally {
+    database.close();
+  }
+}
+
+/** `number_of(bytes)`: what the codec of numbers wrote. */
+function defineFunctions(database: Database.Database): void {
+  const codec = number();
+  database.function('number_of', { deterministic: true }, (bytes) =>
+    bytes instanceof Uint8Array ? codec.decode(bytes, 0, bytes.length) : null,
+  );
+}
+
+function jobOf({ job, directory }: QueryArgument, tasks: readonly TaskProgress[]): string {
+  const suffix = taskNameOf('');
+  const jobs = tasks.map(({ task }) => task.slice(0, -suffix.length)).sort();
+  const [first, ...others] = jobs;
+  if (first === undefined) {
+    throw new MillraceError('INVALID', `No job has run in ${directory}, so there is no state.`);
+  }
+  if (job === undefined && others.length === 0) return first;
+  if (job !== undefined && jobs.includes(job)) return job;
+  const there = `In ${directory} there are: ${jobs.join(', ')}.`;
+  if (job === undefined) {
+    const message = `Which job is meant? ${there} Give { job } or --job.`;
+    throw new MillraceError('INVALID', message);
+  }
+  const likely = nearest(job, jobs);
+  const hint = likely === undefined ? '' : ` Did you mean "${likely}"?`;
+  throw new MillraceError('INVALID', `There is no job "${job}".${hint} ${there}`);
+}

@@ -1,0 +1,79 @@
+/**
+ * What the recorded shape of a store says about its rows: the size of windows, and how an
+ * aggregate's accumulator becomes a result.
+ *
+ * Aggregates are known here by the names that they record, with what their accumulators are (see
+ * src/dsl/aggregates); a name that is not known shows its accumulator as it is.
+ */
+
+/** A window ends 1 ms after the time of its entry, and is `sizeMs` long. */
+export interface WindowShape {
+  readonly sizeMs: number;
+  /** The shape of what is kept for a window. */
+  readonly of: string;
+}
+
+export function windowShapeOf(shape: string): WindowShape | undefined {
+  const [, size, of] = /^tumbling (\d+) ms, offset \d+ ms, (.*)$/s.exec(shape) ?? [];
+  return size === undefined || of === undefined ? undefined : { sizeMs: Number(size), of };
+}
+
+/** The SQL of a result, as a value or as part of a JSON object, from an accumulator's path. */
+export interface ResultSql {
+  value(path: string): string;
+  json(path: string): string;
+}
+
+/** The aggregates of `{records: count, worst: max}`, by field; undefined for another shape. */
+export function fieldsOfShape(shape: string): ReadonlyMap<string, ResultSql> | undefined {
+  const inside = /^\{(.*)\}$/s.exec(shape)?.[1];
+  if (inside === undefined) return undefined;
+  const fields = [...inside.matchAll(/(.+?): ([^:,{} ]+)(?:, |$)/gs)];
+  if (fields.map(([text]) => text).join('') !== inside) return undefined;
+  return new Map(fields.map(([, name = '', aggregate = '']) => [name, resultOf(aggregate)]));
+}
+
+/** Of a single aggregate, such as `mean`; undefined where it is none that is known. */
+export function resultOfShape(shape: string): ResultSql | undefined {
+  return results.get(shape);
+}
+
+function resultOf(aggregate: string): ResultSql {
+  return results.get(aggregate) ?? asItIs;
+}
+
+const at = (path: string) => `value ->> ${literal(path)}`;
+const plain = (value: (path: string) => string): ResultSql => ({ value, json: value });
+const sumAt = (path: string) => `(${at(`${path}[0]`)}) + (${at(`${path}[1]`)})`;
+
+const asItIs: ResultSql = { value: at, json: (path) => `value -> ${literal(path)}` };
+const kept: ResultSql = {
+  value: (path) => at(`${path}[0]`),
+  json: (path) => `value -> ${literal(`${path}[0]`)}`,
+};
+
+const results: ReadonlyMap<string, ResultSql> = new Map([
+  ['count', plain(at)],
+  ['min', plain(at)],
+  ['max', plain(at)],
+  ['sum', plain(sumAt)],
+  ['mean', plain((path) => `CAST(${sumAt(path)} AS REAL) / (${at(`${path}[2]`)})`)],
+  ['share', plain((path) => `CAST(${at(`${path}[0]`)} AS REAL) / (${at(`${path}[1]`)})`)],
+  ['first', kept],
+  ['last', kept],
+]);
+
+/** A text in SQL. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A name in SQL. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** The path of a member of a JSON object, whatever its name. */
+export function memberPath(name: string): string {
+  return `$.${JSON.stringify(name)}`;
+}

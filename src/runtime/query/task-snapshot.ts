@@ -1,0 +1,161 @@
+/**
+ * The state of a task as of its last commit, read from its directory while it may be running.
+ *
+ *   1  pin      a read transaction on the state file: folded up to F, perhaps folding on up to P
+ *   2  move     the log to its last entry: the changelog ends at E, with the last commit
+ *   3  overlay  the changes from F to E beside the tables
+ *
+ * Pinned first, so that no fold is ahead of the log. A fold that finishes in between may let the
+ * log forget what is needed: then all is done again. Commits are whole in the log, so E never lies
+ * inside one.
+ */
+import type Database from 'better-sqlite3';
+import { type LogView, RecordCursor } from '../../broker/index.ts';
+import {
+  isMillraceError,
+  MillraceError,
+  openDatabaseInMemory,
+  withSqliteErrors,
+} from '../../platform/index.ts';
+import {
+  type Change,
+  createTables,
+  type FoldedState,
+  Overlay,
+  readFoldedState,
+} from '../../state/index.ts';
+import { changelogOf, changeOf } from '../open-task.ts';
+
+type ReadLog = Pick<LogView, 'id' | 'tasks' | 'boundsOf' | 'read' | 'refresh'>;
+
+export interface TaskFiles {
+  readonly log: ReadLog;
+  readonly task: string;
+  /** Of the state file. */
+  readonly path: string;
+  /** Opens it for reading; undefined where there is none. */
+  open(): Database.Database | undefined;
+}
+
+export interface TaskSnapshot {
+  /** In a read transaction, with the overlay. */
+  readonly database: Database.Database;
+  readonly overlay: Overlay;
+  /** Of the last commit. */
+  readonly epoch: number;
+  /** The changelog up to here is seen. */
+  readonly changelogOffset: number;
+}
+
+const attemptsMax = 20;
+const readBytes = 1024 * 1024;
+
+const nothingFolded: FoldedState = { foldedOffset: 0, foldingThrough: 0, stores: new Map() };
+
+/** Fails with `FILE_MISMATCH` where state file and log do not fit together. */
+export function takeSnapshot(files: TaskFiles): TaskSnapshot {
+  for (let attempt = 1; ; attempt++) {
+    const { database, folded } = pin(files);
+    try {
+      const snapshot = withSqliteErrors(files.path, () => overlaid(files, database, folded));
+      if (snapshot !== undefined) return snapshot;
+      if (attempt === attemptsMax) throw behindChangelog(files, folded.foldedOffset);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    database.close();
+  }
+}
+
+interface PinnedFile {
+  readonly database: Database.Database;
+  readonly folded: FoldedState;
+}
+
+function pin(files: TaskFiles): PinnedFile {
+  const database = files.open();
+  if (database === undefined) return nothing();
+  try {
+    const { log, task, path } = files;
+    const identity = { directoryId: log.id, task };
+    const folded = withSqliteErrors(path, () => {
+      database.exec('BEGIN');
+      return readFoldedState(database, path, identity); // the first read pins
+    });
+    if (folded !== undefined) return { database, folded };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  database.close();
+  return nothing();
+}
+
+/** The file is not made yet: the changelog has it all. */
+function nothing(): PinnedFile {
+  const database = openDatabaseInMemory();
+  createTables(database);
+  return { database, folded: nothingFolded };
+}
+
+/** Undefined where the log has forgotten what the pinned file does not have yet. */
+function overlaid(
+  { log, task, path }: TaskFiles,
+  database: Database.Database,
+  folded: FoldedState,
+): TaskSnapshot | undefined {
+  log.refresh();
+  const changelog = changelogOf(task);
+  const { start, end } = log.boundsOf(changelog) ?? { start: 0, end: 0 };
+  const epoch = log.tasks.find((each) => each.task === task)?.epoch ?? 0;
+  if (folded.foldedOffset < start) return undefined;
+  if (folded.foldingThrough > end) throw aheadOfChangelog(path, changelog, folded, end);
+  try {
+    const changes = changesBetween(log, changelog, folded.foldedOffset, end);
+    const overlay = new Overlay(database, folded.stores, changes);
+    return { database, overlay, epoch, changelogOffset: end };
+  } catch (error) {
+    if (isMillraceError(error, 'OFFSET_OUT_OF_RANGE')) return undefined; // forgotten meanwhile
+    throw error;
+  }
+}
+
+function* changesBetween(
+  log: ReadLog,
+  changelog: string,
+  from: number,
+  end: number,
+): Generator<Change> {
+  const cursor = new RecordCursor();
+  for (let offset = from; offset < end; offset = cursor.endOffset()) {
+    const batches = log.read(changelog, offset, readBytes);
+    if (batches === undefined) return;
+    cursor.reset(batches.bytes, batches.placeOf);
+    while (cursor.next()) {
+      if (cursor.offset >= end) return;
+      if (cursor.offset >= offset) yield changeOf(cursor);
+    }
+  }
+}
+
+function behindChangelog({ path, task }: TaskFiles, folded: number): MillraceError {
+  return new MillraceError(
+    'FILE_MISMATCH',
+    `${path} is missing, or folded only to offset ${folded}, which lies before the start of the ` +
+      `changelog ${changelogOf(task)}. Start its job to see which file to put back.`,
+  );
+}
+
+function aheadOfChangelog(
+  path: string,
+  changelog: string,
+  { foldingThrough }: FoldedState,
+  end: number,
+): MillraceError {
+  return new MillraceError(
+    'FILE_MISMATCH',
+    `${path} is newer than the log: it holds the changelog ${changelog} up to offset ` +
+      `${foldingThrough}, but that ends at ${end}. Restore the whole directory from one backup.`,
+  );
+}
