@@ -79,7 +79,7 @@ const runOptions = [
 ] as const satisfies readonly (keyof RunOptions)[];
 
 const epochDefaults: EpochBudget = {
-  turnMs: 10,
+  turnMs: 5,
   epochMs: 50,
   epochBytes: 8 * 1024 * 1024,
   epochRecords: Number.POSITIVE_INFINITY,

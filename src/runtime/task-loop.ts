@@ -20,6 +20,9 @@ export interface TaskLoopOptions extends OpenTaskOptions {
 /** Unfolded bytes from which folding does not wait for its interval. */
 const foldEagerBytes = 32 * 1024 * 1024;
 
+/** Encoding more changed entries than these takes a turn of the event loop of its own. */
+const changesInTurn = 256;
+
 export class TaskLoop {
   readonly #options: TaskLoopOptions;
   readonly #opened: OpenedTask;
@@ -94,6 +97,7 @@ export class TaskLoop {
     }
     task.beginEpoch();
     while (!task.turn() && !task.isFull()) await soon(this.#clock);
+    if (task.parts.state.changes > changesInTurn) await soon(this.#clock);
     const commit = task.endEpoch();
     if (commit !== undefined) await this.#commit(commit);
     if (task.hasInput() || task.isDue()) {

@@ -60,7 +60,7 @@ export interface EpochBudget {
 const ownKey = '\0';
 
 /** Changed entries from which an epoch is committed: encoding them is one turn. */
-const changesMax = 4096;
+const changesMax = 2048;
 
 /** Records between two looks at the clock. */
 const checkEvery = 32;

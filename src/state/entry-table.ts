@@ -44,7 +44,7 @@ const objectFactor = 3;
 const objectBytes = 64;
 
 /** Objects that are kept: more would be moved about by the garbage collector. */
-const objectsMax = 32_768;
+const objectsMax = 8_192;
 
 /** What they may take, in bytes. */
 const objectBytesMax = 64 * 1024 * 1024;
@@ -221,7 +221,7 @@ export class EntryTable {
   tidy(): void {
     const isOver = this.#objects.length > objectsMax || this.#objectBytes > this.#objectBytesMax;
     if (isOver) this.#dropOldObjects();
-    for (let slabs = 0; slabs < 8 && this.#slabs.isSparse; slabs++) {
+    for (let portions = 0; portions < 4 && this.#slabs.isSparse; portions++) {
       this.#slabs.compact(
         (id, place) => this.#has(id, present) && this.#place(id) === place,
         (id, place) => this.#setPlace(id, place),

@@ -12,6 +12,9 @@
 const slabBytes = 2 ** 20;
 const headerBytes = 8;
 
+/** Bytes that are looked at in one call. */
+const cleanedAtOnce = 100 * 1024;
+
 /** Dead bytes that nobody minds. */
 const deadSpare = 2 * slabBytes;
 
@@ -33,6 +36,8 @@ export class Slabs {
   readonly #slabs: (Slab | undefined)[] = [];
   readonly #unused: number[] = [];
   #current = -1;
+  /** The slab that is being emptied, and how far. */
+  #cleaned: { readonly index: number; at: number } | undefined;
   #bytes = 0;
   #dead = 0;
 
@@ -70,12 +75,22 @@ export class Slabs {
     return this.#dead > deadSpare && this.#dead * 4 > this.#bytes;
   }
 
-  /** Empties the slab with the most dead bytes, asking of each value whether it is alive. */
+  /**
+   * Goes on emptying the slab that has the most dead bytes, for about 100 KiB of it; asks of each
+   * value whether it is alive, and says where it lies now.
+   */
   compact(isAt: (owner: number, place: SlabPlace) => boolean, move: Mover): void {
-    const index = this.#emptiest();
+    if (this.#cleaned === undefined) this.#cleaned = { index: this.#emptiest(), at: 0 };
+    const { index, at: from } = this.#cleaned;
     const slab = this.#slabs[index];
-    if (slab === undefined) return;
-    for (let at = 0; at < slab.used; ) {
+    if (slab === undefined) {
+      this.#cleaned = undefined;
+      return;
+    }
+    let at = from;
+    const end = Math.min(slab.used, from + cleanedAtOnce);
+    // It goes with the last value that is alive; another slab may stand in its place then.
+    while (at < end && this.#slabs[index] === slab) {
       const place = index * placesPerSlab + (at + headerBytes) / 8;
       const owner = slab.words[at / 4] as number; // within the slab
       const room = roomAt(slab, place);
@@ -84,8 +99,11 @@ export class Slabs {
       const to = this.#allocate(owner, room);
       this.bytesOf(to).set(slab.bytes.subarray(at - room, at), startOf(to));
       move(owner, to);
+      this.free(place);
     }
-    this.#release(index, slab);
+    if (this.#slabs[index] !== slab) return;
+    this.#cleaned.at = at;
+    if (at === slab.used) this.#release(index, slab);
   }
 
   #slabOf(place: SlabPlace): Slab {
@@ -129,6 +147,7 @@ export class Slabs {
   #release(index: number, slab: Slab): void {
     this.#slabs[index] = undefined;
     this.#unused.push(index);
+    if (this.#cleaned?.index === index) this.#cleaned = undefined;
     this.#bytes -= slab.used;
     this.#dead -= slab.dead;
   }
