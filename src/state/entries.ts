@@ -14,17 +14,10 @@ import type { EntryId, EntryTable } from './entry-table.ts';
 import type { Residency } from './residency.ts';
 import type { StateKey } from './stores.ts';
 
-/** Encoded bytes, which nobody keeps. */
-export interface Encoded {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-}
-
 /** What a task does with its stores, whatever their kind. */
 export interface TaskStore {
   /** Takes a change that is not folded yet. */
-  recover(time: number, key: StateKey, item: string, value: Encoded | undefined): void;
+  recover(time: number, key: StateKey, item: string, value: Uint8Array | undefined): void;
   /** Takes the deletion of all elements of a key, not folded yet. */
   recoverAll(key: StateKey): void;
   /** Writes what changed since the last call, in the order of first change. */
@@ -55,7 +48,7 @@ export abstract class Entries<Value> implements TaskStore {
 
   abstract get size(): number;
 
-  abstract recover(time: number, key: StateKey, item: string, value: Encoded | undefined): void;
+  abstract recover(time: number, key: StateKey, item: string, value: Uint8Array | undefined): void;
 
   abstract recoverAll(key: StateKey): void;
 
@@ -111,13 +104,13 @@ export abstract class Entries<Value> implements TaskStore {
 
   /** As the tables have it. */
   protected setStored(entry: EntryId, value: Uint8Array): void {
-    this.table.load(entry, 0, value, 0, value.length);
+    this.table.load(entry, 0, value);
   }
 
   /** As a change that is not folded has it. */
-  protected setRecovered(entry: EntryId, of: Encoded | undefined): void {
-    this.table.load(entry, this.residency.recovered, of?.bytes, of?.start, of?.end);
-    if (of === undefined) this.residency.bury(this, entry);
+  protected setRecovered(entry: EntryId, value: Uint8Array | undefined): void {
+    this.table.load(entry, this.residency.recovered, value);
+    if (value === undefined) this.residency.bury(this, entry);
   }
 
   protected check(value: Value): void {

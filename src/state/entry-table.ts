@@ -191,11 +191,11 @@ export class EntryTable {
     }
     this.#page(id).checkpoints[id & (pageSize - 1)] = checkpoint;
     if (bytes === undefined) this.#dropBytes(id);
-    else this.#keepBytes(id, bytes, 0, bytes.length);
+    else this.#keepBytes(id, bytes);
   }
 
   /** A value as the tables or the changelog have it; undefined: a deletion. */
-  load(id: EntryId, checkpoint: number, bytes: Uint8Array | undefined, from = 0, to = 0): void {
+  load(id: EntryId, checkpoint: number, bytes: Uint8Array | undefined): void {
     this.#page(id).checkpoints[id & (pageSize - 1)] = checkpoint;
     this.#dropObject(id);
     if (bytes === undefined) {
@@ -203,7 +203,7 @@ export class EntryTable {
       this.#dropBytes(id);
     } else {
       this.#set(id, live);
-      this.#keepBytes(id, bytes, from, to);
+      this.#keepBytes(id, bytes);
     }
   }
 
@@ -262,12 +262,12 @@ export class EntryTable {
     this.#objectLengths -= this.#length(id);
   }
 
-  #keepBytes(id: EntryId, bytes: Uint8Array, from: number, to: number): void {
+  #keepBytes(id: EntryId, bytes: Uint8Array): void {
     if (this.#page(id).values[id & (pageSize - 1)] !== undefined) {
-      this.#objectLengths += to - from - this.#length(id);
+      this.#objectLengths += bytes.length - this.#length(id);
     }
-    this.#setPlace(id, this.#slabs.write(id, this.#place(id), bytes, from, to));
-    this.#page(id).lengths[id & (pageSize - 1)] = to - from;
+    this.#setPlace(id, this.#slabs.write(id, this.#place(id), bytes));
+    this.#page(id).lengths[id & (pageSize - 1)] = bytes.length;
   }
 
   #dropBytes(id: EntryId): void {

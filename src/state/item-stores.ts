@@ -7,7 +7,7 @@
  */
 import type { Codec } from '../formats/index.ts';
 import { allKey, itemKey } from './change.ts';
-import { type Encoded, Entries } from './entries.ts';
+import { Entries } from './entries.ts';
 import type { EntryId } from './entry-table.ts';
 import { indexOf, placeOf } from './key.ts';
 import type { Residency } from './residency.ts';
@@ -83,7 +83,12 @@ abstract class ItemStore<Value> extends Entries<Value> {
     this.set(this.#replace(elements), undefined);
   }
 
-  override recover(_time: number, key: StateKey, item: string, value: Encoded | undefined): void {
+  override recover(
+    _time: number,
+    key: StateKey,
+    item: string,
+    value: Uint8Array | undefined,
+  ): void {
     const elements = this.#elementsOf(key);
     this.setRecovered(elements.entries.get(item) ?? this.#add(elements, item), value);
   }

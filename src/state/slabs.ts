@@ -47,12 +47,12 @@ export class Slabs {
   }
 
   /** Writes a value of `owner` whose last one is at `place` (0: it had none); says where it is. */
-  write(owner: number, place: SlabPlace, from: Uint8Array, start: number, end: number): SlabPlace {
-    const room = roomFor(end - start);
+  write(owner: number, place: SlabPlace, bytes: Uint8Array): SlabPlace {
+    const room = roomFor(bytes.length);
     const keeps = place !== 0 && this.#fits(place, room);
     if (place !== 0 && !keeps) this.free(place);
     const to = keeps ? place : this.#allocate(owner, room);
-    this.bytesOf(to).set(isWhole(from, start, end) ? from : from.subarray(start, end), startOf(to));
+    this.bytesOf(to).set(bytes, startOf(to));
     return to;
   }
 
@@ -182,8 +182,4 @@ function roomAt(slab: Slab, place: SlabPlace): number {
 
 function roomFor(length: number): number {
   return Math.ceil(length / 8) * 8;
-}
-
-function isWhole(bytes: Uint8Array, start: number, end: number): boolean {
-  return start === 0 && end === bytes.length;
 }

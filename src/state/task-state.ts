@@ -10,17 +10,17 @@
 import { assert, MillraceError } from '../platform/index.ts';
 import {
   type Change,
-  type ChangeKey,
   type ChangeWriter,
   decodeStoreRecord,
   encodeStoreRecord,
+  kindOf,
   parseChangeKey,
   type StoreKind,
   type StoreRecord,
   storeKey,
   storesMax,
 } from './change.ts';
-import type { Encoded, TaskStore } from './entries.ts';
+import type { TaskStore } from './entries.ts';
 import { MemoryListStore, MemoryMapStore } from './item-stores.ts';
 import { Residency } from './residency.ts';
 import type { StateFile } from './state-file.ts';
@@ -61,19 +61,15 @@ export interface TaskStateOptions {
   readonly rowsAtOnce?: number;
 }
 
-/** A change that is in the changelog and not folded yet. */
-interface Unfolded {
-  readonly of: Exclude<ChangeKey, { readonly kind: 'store' }>;
-  readonly value: Encoded | undefined;
-}
-
 export class TaskState implements StoreRegistry {
   readonly #file: StateFile | undefined;
   readonly #residency: Residency;
+  readonly #changelog: ChangelogReader;
+  /** Where the changelog goes on that is not folded. */
+  readonly #from: number;
   /** By number: what was recorded when the task was opened, and what was declared since. */
   readonly #records: Map<number, StoreRecord>;
   readonly #recorded: ReadonlySet<number>;
-  readonly #unfolded = new Map<number, Unfolded[]>();
   readonly #stores = new Map<number, TaskStore>();
   readonly #inOrder: TaskStore[] = [];
   #lastStore: number;
@@ -88,7 +84,11 @@ export class TaskState implements StoreRegistry {
     this.#file = file;
     this.#records = file?.stores() ?? new Map();
     this.#lastStore = file?.lastStore ?? 0;
-    for (const change of changelog.read(from)) this.#remember(change);
+    this.#changelog = changelog;
+    this.#from = from;
+    for (const change of changelog.read(from)) {
+      if (kindOf(change.key) === 'store') this.#remember(change);
+    }
     this.#recorded = new Set(this.#records.keys());
     const bytesMax = file === undefined ? Number.POSITIVE_INFINITY : memoryBytesMax;
     const recoveredEnd = changelog.end;
@@ -132,13 +132,14 @@ export class TaskState implements StoreRegistry {
     for (const [number, known] of this.#records) {
       if (known.name !== name) continue;
       assert(!this.#stores.has(number), `the store ${name} is not both declared and dropped`);
-      this.#drop(number);
+      this.#records.delete(number);
       this.#dropped.push(number);
     }
   }
 
   /**
-   * Once everything is declared: `STATE_MISMATCH` where the state on disk does not fit, saying each
+   * Once everything is declared, and before anything is used: recovers what is not folded.
+   * `STATE_MISMATCH` where the state on disk does not fit, saying each
    * difference.
    */
   finishDeclaring(job: string): void {
@@ -150,7 +151,10 @@ export class TaskState implements StoreRegistry {
       return `state "${record?.name}" is on disk, but no step of the job declares it`;
     });
     const differences = [...this.#differences, ...missing];
-    if (differences.length === 0) return;
+    if (differences.length === 0) {
+      this.#recover();
+      return;
+    }
     throw new MillraceError(
       'STATE_MISMATCH',
       `The state of job "${job}" does not fit the job as it is now: ${differences.join('; ')}. ` +
@@ -217,22 +221,21 @@ export class TaskState implements StoreRegistry {
   }
 
   #remember({ key, value }: Change): void {
-    const of = parseChangeKey(key);
-    if (of.kind === 'store') {
-      this.#lastStore = Math.max(this.#lastStore, of.store);
-      if (value !== null) this.#records.set(of.store, decodeStoreRecord(value));
-      else this.#drop(of.store);
-      return;
-    }
-    const unfolded = this.#unfolded.get(of.store) ?? [];
-    const encoded = value === null ? undefined : { bytes: value, start: 0, end: value.length };
-    unfolded.push({ of, value: encoded });
-    this.#unfolded.set(of.store, unfolded);
+    const { store } = parseChangeKey(key);
+    this.#lastStore = Math.max(this.#lastStore, store);
+    if (value === null) this.#records.delete(store);
+    else this.#records.set(store, decodeStoreRecord(value));
   }
 
-  #drop(store: number): void {
-    this.#records.delete(store);
-    this.#unfolded.delete(store);
+  /** What is not folded goes to the stores; what was dropped since belongs to none. */
+  #recover(): void {
+    for (const { key, value } of this.#changelog.read(this.#from)) {
+      if (kindOf(key) === 'store') continue;
+      const of = parseChangeKey(key);
+      const store = this.#stores.get(of.store);
+      if (of.kind === 'all') store?.recoverAll(of.key);
+      if (of.kind === 'entry') store?.recover(of.time, of.key, of.item, value ?? undefined);
+    }
   }
 
   #declare<Store extends TaskStore>(
@@ -243,14 +246,6 @@ export class TaskState implements StoreRegistry {
     const store = make(number, this.#file?.rowsOf(number, record));
     this.#stores.set(number, store);
     this.#inOrder.push(store);
-    // A store that does not fit takes nothing: `finishDeclaring` refuses the job before it is used.
-    if (this.#differences.length === 0) {
-      for (const { of, value } of this.#unfolded.get(number) ?? []) {
-        if (of.kind === 'all') store.recoverAll(of.key);
-        else store.recover(of.time, of.key, of.item, value);
-      }
-    }
-    this.#unfolded.delete(number);
     return store;
   }
 

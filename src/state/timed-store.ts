@@ -11,7 +11,7 @@
  */
 import type { Codec } from '../formats/index.ts';
 import { timedKey } from './change.ts';
-import { type Encoded, Entries } from './entries.ts';
+import { Entries } from './entries.ts';
 import type { EntryId } from './entry-table.ts';
 import { KeyMap } from './key-map.ts';
 import type { Residency } from './residency.ts';
@@ -119,7 +119,12 @@ export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStor
     return Math.max(this.#range.last(), this.#last?.time ?? Number.NEGATIVE_INFINITY);
   }
 
-  override recover(time: number, key: StateKey, _item: string, value: Encoded | undefined): void {
+  override recover(
+    time: number,
+    key: StateKey,
+    _item: string,
+    value: Uint8Array | undefined,
+  ): void {
     const entry = this.#inMemory(time, key) ?? this.#add(time, key);
     const wasLive = this.table.isLive(entry);
     this.setRecovered(entry, value);

@@ -7,7 +7,7 @@
  */
 import type { Codec } from '../formats/index.ts';
 import { valueKey } from './change.ts';
-import { type Encoded, Entries } from './entries.ts';
+import { Entries } from './entries.ts';
 import type { EntryId } from './entry-table.ts';
 import { groupOf, keyGroups } from './key.ts';
 import { KeyMap } from './key-map.ts';
@@ -68,7 +68,12 @@ export class MemoryValueStore<Value> extends Entries<Value> implements ValueStor
     for (const { key } of rows) if (this.get(key) !== undefined) yield key;
   }
 
-  override recover(_time: number, key: StateKey, _item: string, value: Encoded | undefined): void {
+  override recover(
+    _time: number,
+    key: StateKey,
+    _item: string,
+    value: Uint8Array | undefined,
+  ): void {
     this.setRecovered(this.#entries.get(key) ?? this.#add(key), value);
   }
 
