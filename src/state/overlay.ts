@@ -17,7 +17,7 @@ import {
   parseChangeKey,
   type StoreRecord,
 } from './change.ts';
-import { groupOf, keyBytesOf, toColumn } from './key.ts';
+import { groupOf, keyBytesOf, keyGroups, toColumn } from './key.ts';
 import { itemColumn } from './store-rows.ts';
 import type { StateKey } from './stores.ts';
 
@@ -40,17 +40,16 @@ export class Overlay {
     const stores = new Map(folded);
     this.stores = stores;
     const put = database.prepare('INSERT OR REPLACE INTO temp.overlay VALUES (?, ?, ?, ?, ?, ?)');
-    const forget = database.prepare('DELETE FROM temp.overlay WHERE store = ?');
     const clear = new ClearStatements(database);
     for (const { key, value } of changes) {
       const of = parseChangeKey(key);
       if (of.kind === 'store') {
         if (value !== null) stores.set(of.store, decodeStoreRecord(value));
-        else if (stores.delete(of.store)) forget.run(of.store);
+        else stores.delete(of.store);
         continue;
       }
       const record = stores.get(of.store);
-      if (record === undefined) continue; // it was dropped later, and the tables know that
+      if (record === undefined) continue; // dropped later, which the tables know already
       if (of.kind === 'all') {
         clear.run(of.store, of.key, record);
         this.#cleared.add(of.store);
@@ -63,12 +62,16 @@ export class Overlay {
 
   /** A SELECT of the rows of one store, with the columns `rowColumns`. */
   rowsOf(store: number): string {
-    const tables = `SELECT ${rowColumns} FROM main.entries e WHERE store = ${store}`;
-    const isCleared = this.#cleared.has(store) ? ` AND NOT EXISTS (${clearedRow(store)})` : '';
+    const of = `store = ${store}${this.stores.get(store)?.kind === 'timed' ? '' : allGroups}`;
+    const tables = `SELECT ${rowColumns} FROM main.entries e WHERE ${of}`;
+    const isCleared = this.#cleared.has(store)
+      ? ` AND NOT EXISTS (SELECT 1 FROM temp.overlay_all a WHERE ${sameKey('a', store)})`
+      : '';
     if (!this.#changed.has(store)) return tables + isCleared;
+    const changed = `${sameKey('o', store)} AND o.time = e.time AND o.item = e.item`;
     return (
-      `${tables}${isCleared} AND NOT EXISTS (${changedRow(store)}) UNION ALL ` +
-      `SELECT ${rowColumns} FROM temp.overlay WHERE store = ${store} AND value IS NOT NULL`
+      `${tables}${isCleared} AND NOT EXISTS (SELECT 1 FROM temp.overlay o WHERE ${changed}) ` +
+      `UNION ALL SELECT ${rowColumns} FROM temp.overlay WHERE ${of} AND value IS NOT NULL`
     );
   }
 
@@ -79,27 +82,26 @@ export class Overlay {
   valueAt(store: number, of: string, item: string): string {
     const key = `store = ${store} AND key_group = ${of}.key_group AND key = ${of}.key`;
     const row = `${key} AND time = 0 AND item = ${item}`;
+    const inTables = `(SELECT value FROM main.entries WHERE ${row})`;
+    if (!this.#changed.has(store) && !this.#cleared.has(store)) return inTables;
     return (
       `CASE WHEN EXISTS (SELECT 1 FROM temp.overlay WHERE ${row}) ` +
       `THEN (SELECT value FROM temp.overlay WHERE ${row}) ` +
-      `WHEN NOT EXISTS (SELECT 1 FROM temp.overlay_all WHERE ${key}) ` +
-      `THEN (SELECT value FROM main.entries WHERE ${row}) END`
+      `WHEN NOT EXISTS (SELECT 1 FROM temp.overlay_all WHERE ${key}) THEN ${inTables} END`
     );
   }
 }
 
-function changedRow(store: number): string {
-  return (
-    `SELECT 1 FROM temp.overlay o WHERE o.store = ${store} AND o.time = e.time AND ` +
-    'o.key_group = e.key_group AND o.key = e.key AND o.item = e.item'
-  );
-}
+/**
+ * Names every key group, so that a condition on `key` finds its rows by the primary key instead of
+ * looking at all of the store.
+ */
+const groups: string = Array.from({ length: keyGroups }, (_, group) => group).join();
+const allGroups: string = ` AND time = 0 AND key_group IN (${groups})`;
 
-function clearedRow(store: number): string {
-  return (
-    `SELECT 1 FROM temp.overlay_all a WHERE a.store = ${store} AND ` +
-    'a.key_group = e.key_group AND a.key = e.key'
-  );
+/** A row of `of` has the key of the row `e`. */
+function sameKey(of: string, store: number): string {
+  return `${of}.store = ${store} AND ${of}.key_group = e.key_group AND ${of}.key = e.key`;
 }
 
 /** Removing all of a key: what came before is forgotten, and the tables' rows do not count. */

@@ -2,6 +2,7 @@
  * The views that a query sees, as temporary ones of its connection:
  *
  *   one for each store, named after it         see columns.ts
+ *   the same with `_raw` behind its name       the rows as they are kept, which lie in order of key
  *   stores                                     what there is
  *   timers                                     those of all steps
  *
@@ -19,6 +20,13 @@ const sampleRowsMax = 1000;
 const sampleBytesMax = 4 * 1024 * 1024;
 
 const timerKinds = ['event', 'processing'] as const;
+
+const keptColumns = {
+  value: 'key, value',
+  timed: 'time, key, value',
+  list: 'key, item, value',
+  map: 'key, item, value',
+} as const;
 
 interface NumberedStore {
   readonly number: number;
@@ -60,7 +68,10 @@ class ViewDefinition {
       }
       const view = freeName(viewName(record.name), this.#taken);
       const columns = this.#columnsOf(store);
-      this.#defineView(view, `SELECT ${selectList(columns)} FROM (${this.#rowsOf(store)}) r`);
+      const rows = `(${this.#rowsOf(store)}) r`;
+      this.#defineView(view, `SELECT ${selectList(columns)} FROM ${rows}`);
+      const kept = keptColumns[record.kind];
+      this.#defineView(freeName(`${view}_raw`, this.#taken), `SELECT ${kept} FROM ${rows}`);
       this.#list(
         view,
         record,
