@@ -64,6 +64,8 @@ test('the tarball, installed into an empty project, runs the program of the READ
   const lines = await outputOf(['consume', 'delays-by-hour', '--follow', '--json', '--max', '2']);
   job.kill('SIGINT');
   expect(await ended).toBe(0);
+  const sql = 'SELECT count(*) AS windows FROM window_of_flights_keyed_1_windows';
+  expect(await outputOf(['sql', sql, '--json'])).toBe('{"windows":4}\n');
 
   const results = lines
     .trim()

@@ -162,7 +162,7 @@ function addSql(main: Command, terminal: Terminal): void {
     .option('--json', 'one JSON object a line')
     .option('--limit <n>', 'at most this many rows', wholeNumber, 1000)
     .option('--timeout <ms>', 'end the query after this long', wholeNumber, 10_000)
-    .action(async (select = 'SELECT DISTINCT view, kind, columns FROM stores', options) =>
+    .action(async (select: string | undefined, options) =>
       (await import('./commands/sql.ts')).sql(select, options, terminal),
     );
 }

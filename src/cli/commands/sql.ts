@@ -10,17 +10,23 @@ export interface SqlOptions extends DataOptions {
   readonly timeout: number;
 }
 
+const whatThereIs = 'SELECT DISTINCT view, kind, columns FROM stores ORDER BY view';
+
 type Result = QueryResult<Record<string, SqlValue>>;
 
 /** Prints what a SELECT gives of the state of a job. */
 export async function sql(
-  select: string,
+  select: string | undefined,
   options: SqlOptions,
   { output, errors }: Terminal,
 ): Promise<void> {
   const { data, job, json, limit: rowsMax, timeout: timeoutMs } = options;
   const limits = { rowsMax, timeoutMs };
-  const result = await query(data, select, job === undefined ? limits : { ...limits, job });
+  const result = await query(
+    data,
+    select ?? whatThereIs,
+    job === undefined ? limits : { ...limits, job },
+  );
   await write(output, json === true ? linesOf(result) : tableOf(cellsOf(result)));
   if (!result.truncated) return;
   const rows = result.rows.length;

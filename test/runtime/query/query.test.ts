@@ -71,7 +71,7 @@ describe('a query beside a running job', () => {
       while (!done) await pay(50);
     })();
     const seen: { readonly epoch: number; readonly moved: number }[] = [];
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 3; i++) {
       const { rows, asOf } = await query<{ total: number; moved: number }>(directory, totals);
       expect(rows).toEqual([{ total: 0, moved: expect.any(Number) }]);
       seen.push({ epoch: asOf.epoch, moved: rows[0]?.moved ?? 0 });
@@ -101,6 +101,9 @@ test('a query fails with what is wrong as a MillraceError, also from another pro
     code: 'INVALID',
     message: 'There is no view balance. There are: balances_balance, timers, stores.',
   });
+  await expect(query(directory, 'SELECT 1', { job: 'acounts' })).rejects.toThrow(
+    'There is no job "acounts". Did you mean "accounts"?',
+  );
   const nowhere = query(`${temporaryDirectory()}/none`, 'SELECT 1');
   await expect(nowhere).rejects.toMatchObject({ code: 'DIRECTORY' });
 });
