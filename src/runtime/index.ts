@@ -6,6 +6,7 @@ export { checkGraph } from './compiler/check.ts';
 export { describeGraph, formatMs } from './compiler/describe.ts';
 export { nameSteps } from './compiler/names.ts';
 export { type Duration, durationMs, ttlMs } from './duration.ts';
+export type { EpochBudget } from './epoch-limit.ts';
 export type {
   AggregatingSpec,
   Aggregation,
@@ -50,4 +51,3 @@ export type {
   ValueState,
 } from './state.ts';
 export type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';
-export type { EpochBudget } from './task.ts';

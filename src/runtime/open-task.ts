@@ -16,10 +16,11 @@ import {
 } from '../platform/index.ts';
 import { type Change, type ChangelogReader, StateFile, TaskState } from '../state/index.ts';
 import { buildChain, type Chain, type ChainSource } from './chain.ts';
+import { ClockLimit, type EpochBudget } from './epoch-limit.ts';
 import type { Graph, SourceNode } from './graph.ts';
 import type { OperatorContext } from './operator.ts';
 import { PartitionInput } from './partition-input.ts';
-import { type EpochBudget, Task } from './task.ts';
+import { Task } from './task.ts';
 import { TaskTime, type TimeSnapshot } from './time/task-time.ts';
 
 export interface OpenTaskOptions {
@@ -127,7 +128,7 @@ async function openRecovered(
     time,
     state,
     timeStore,
-    budget: options.budget,
+    limit: new ClockLimit(platform.clock, options.budget),
   });
   if (isFirstRun(inputs, claim)) {
     task.committed(await broker.commit(task.firstCommit()));

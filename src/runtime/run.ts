@@ -15,10 +15,10 @@ import {
 } from '../platform/index.ts';
 import { checkGraph } from './compiler/check.ts';
 import { nameSteps } from './compiler/names.ts';
+import type { EpochBudget } from './epoch-limit.ts';
 import type { Graph } from './graph.ts';
 import { type JobHandle, JobRunner } from './job-runner.ts';
 import { Log } from './log.ts';
-import type { EpochBudget } from './task.ts';
 
 /** A job: a name and the graph that it runs. */
 export interface Job {

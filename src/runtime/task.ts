@@ -12,7 +12,7 @@
  * (task-loop.ts). A failure leaves the task useless: it is dropped, and another one recovers from
  * the log, so that nothing of a failed epoch stays.
  */
-import type { Append, Appended, Broker, Commit } from '../broker/index.ts';
+import type { Appended, Broker, Commit } from '../broker/index.ts';
 import {
   assert,
   type Clock,
@@ -22,7 +22,8 @@ import {
 } from '../platform/index.ts';
 import type { TaskState, ValueStore } from '../state/index.ts';
 import type { Chain } from './chain.ts';
-import { ChangelogWriter } from './changelog.ts';
+import { CommitBuilder } from './commit-builder.ts';
+import type { EpochLimit } from './epoch-limit.ts';
 import type { OperatorContext, TimedOperator } from './operator.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
@@ -42,52 +43,28 @@ export interface TaskParts {
   readonly time: TaskTime;
   readonly state: TaskState;
   readonly timeStore: ValueStore<TimeSnapshot>;
-  readonly budget: EpochBudget;
-}
-
-export interface EpochBudget {
-  /** A turn of the event loop takes about this long at most, in ms. */
-  readonly turnMs: number;
-  /** With a backlog, an epoch is committed after about this long, in ms. */
-  readonly epochMs: number;
-  /** And after about this many bytes of output. */
-  readonly epochBytes: number;
-  /** And after this many records; Infinity where only tests want it. */
-  readonly epochRecords: number;
+  readonly limit: EpochLimit;
 }
 
 /** The key of records that the task keeps for itself. */
 const ownKey = '\0';
 
-/** Changed entries from which an epoch is committed: encoding them is one turn. */
-const changesMax = 2048;
-
-/** Records between two looks at the clock. */
-const checkEvery = 32;
-
 export class Task {
   readonly #parts: TaskParts;
-  readonly #changelog: ChangelogWriter;
-  #epoch: number;
+  readonly #commits: CommitBuilder;
   #epochBegan = 0;
-  #turnEnds = 0;
-  #recordsInEpoch = 0;
+  /** What the epoch has done so far. */
+  readonly #done: { records: number; fired: number } = { records: 0, fired: 0 };
   #recordsRead = 0;
-  /** Windows and timers, ever. */
-  #fired = 0;
-  /** Positions as of the last commit. */
-  readonly #committed: number[];
   #current: PartitionInput | undefined;
   #inOperator = false;
   #draining = 0;
-  #done = false;
+  #isDone = false;
   #timeChanged = false;
 
   constructor(parts: TaskParts) {
     this.#parts = parts;
-    this.#changelog = new ChangelogWriter(parts.changelog);
-    this.#epoch = parts.epoch;
-    this.#committed = parts.inputs.map(({ position }) => position);
+    this.#commits = new CommitBuilder(parts);
     for (const operator of parts.chain.timed) operator.watermark = parts.time.settled;
   }
 
@@ -110,7 +87,7 @@ export class Task {
    * ended before it was done, so that nobody knows yet whether the task has caught up.
    */
   isDue(): boolean {
-    return !this.#done || this.#isDueAt(this.#parts.clock.now());
+    return !this.#isDone || this.#isDueAt(this.#parts.clock.now());
   }
 
   /** In how many ms the clock alone gives the task something to do; Infinity for never. */
@@ -136,11 +113,13 @@ export class Task {
 
   /** Notes the ends and reads the clocks. Fails where a partition's next record can't be read. */
   beginEpoch(): void {
-    const { clock, context, inputs, time } = this.#parts;
+    const { clock, context, inputs, time, limit } = this.#parts;
     context.now = clock.now();
     this.#epochBegan = clock.monotonicMs();
-    this.#recordsInEpoch = 0;
-    this.#done = false;
+    limit.beginEpoch();
+    this.#done.records = 0;
+    this.#done.fired = 0;
+    this.#isDone = false;
     for (const [index, input] of inputs.entries()) {
       input.noteEnd();
       if (input.hasNext) time.sawNext(index, input.time);
@@ -156,78 +135,44 @@ export class Task {
 
   /** Works on the epoch for one turn of the event loop; true once it is done. */
   turn(): boolean {
-    this.#turnEnds = this.#parts.clock.monotonicMs() + this.#parts.budget.turnMs;
+    this.#parts.limit.beginTurn();
     try {
-      this.#done = this.#work();
+      this.#isDone = this.#work();
     } catch (error) {
       throw this.#located(error);
     }
-    return this.#done;
+    return this.#isDone;
   }
 
   /** Whether the epoch is long enough to be committed although it is not done. */
   isFull(): boolean {
-    const { budget, clock, chain, state } = this.#parts;
-    if (this.#recordsInEpoch >= budget.epochRecords || state.changes >= changesMax) return true;
-    if (clock.monotonicMs() - this.#epochBegan >= budget.epochMs) return true;
+    const { limit, chain, state } = this.#parts;
     let bytes = 0;
     for (const output of chain.outputs) bytes += output.bytes;
-    return bytes >= budget.epochBytes;
+    return limit.endsEpoch(this.#done, state.changes, bytes);
   }
 
   /** What the epoch did; undefined where it did nothing. */
   endEpoch(): Commit | undefined {
-    const { time, context, timeStore, name, incarnation, inputs, chain } = this.#parts;
-    time.endEpoch(this.#done, this.#recordsInEpoch > 0, this.#epochBegan);
-    const positions = inputs.filter((input, i) => input.position !== this.#committed[i]);
-    const outputs = chain.outputs.flatMap((output) => output.takeAppends());
-    if (this.#timeChanged || this.#recordsInEpoch > 0) timeStore.put(ownKey, time.snapshot());
+    const { time, timeStore } = this.#parts;
+    const hasRead = this.#done.records > 0;
+    time.endEpoch(this.#isDone, hasRead, this.#epochBegan);
+    if (this.#timeChanged || hasRead) timeStore.put(ownKey, time.snapshot());
     this.#timeChanged = false;
-    const changelog = this.#takeChanges();
-    if (positions.length === 0 && outputs.length === 0 && changelog === undefined) return undefined;
-    return {
-      task: name,
-      incarnation,
-      epoch: this.#epoch + 1,
-      clockMs: context.now,
-      positions: positions.map(({ topic, partition, position: offset }) => ({
-        topic,
-        partition,
-        offset,
-      })),
-      appends: changelog === undefined ? outputs : [...outputs, changelog],
-    };
+    return this.#commits.end();
   }
 
   /** The commit of the epoch is durable: what was answered to it. */
   committed(appended: readonly Appended[]): void {
-    this.#epoch++;
-    const { state, changelog } = this.#parts;
-    const changes = appended.find(({ topic }) => topic === changelog);
-    if (changes !== undefined) state.committed(changes.baseOffset + changes.recordCount);
-    state.tend();
-    for (const [i, { position }] of this.#parts.inputs.entries()) this.#committed[i] = position;
+    this.#commits.committed(appended);
   }
 
   /**
    * The commit that makes the resolved start positions durable, before the first record is read.
    */
   firstCommit(): Commit {
-    const { inputs, name, incarnation, clock, context } = this.#parts;
-    context.now = clock.now();
-    const changelog = this.#takeChanges();
-    return {
-      task: name,
-      incarnation,
-      epoch: this.#epoch + 1,
-      clockMs: context.now,
-      positions: inputs.map(({ topic, partition, position: offset }) => ({
-        topic,
-        partition,
-        offset,
-      })),
-      appends: changelog === undefined ? [] : [changelog],
-    };
+    this.#parts.context.now = this.#parts.clock.now();
+    return this.#commits.start();
   }
 
   #work(): boolean {
@@ -259,24 +204,22 @@ export class Task {
    * up.
    */
   #runInput(index: number, bound: number): boolean {
-    const { inputs, time, context } = this.#parts;
+    const { inputs, time, limit } = this.#parts;
     const input = inputs[index];
     assert(input !== undefined, 'the earliest input exists');
     const boundTime = inputs[bound]?.time ?? Number.POSITIVE_INFINITY;
     const othersMin = time.othersMin(index);
-    context.sourcePartition = input.partition;
     while (
       input.hasNext &&
       (input.time < boundTime || (input.time === boundTime && index < bound))
     ) {
-      if (this.#recordsInEpoch % checkEvery === 0 && this.#timeIsUp()) return false;
+      if (limit.endsBeforeRecord(this.#done)) return false;
       const recordTime = input.time;
       this.#process(input);
       input.consume();
       const next = input.hasNext ? input.time : Number.NEGATIVE_INFINITY;
       time.observe(index, recordTime, next, othersMin, this.#epochBegan);
       if (!this.#fireDue()) return false;
-      if (this.#recordsInEpoch >= this.#parts.budget.epochRecords) return false;
     }
     return true;
   }
@@ -284,10 +227,12 @@ export class Task {
   #process(input: PartitionInput): void {
     this.#current = input;
     this.#inOperator = true;
-    this.#parts.context.key = input.key;
+    const { context } = this.#parts;
+    context.key = input.key;
+    context.sourcePartition = input.partition;
     input.source.receiver.receive(input.value, input.time, input.key);
     this.#inOperator = false;
-    this.#recordsInEpoch++;
+    this.#done.records++;
     this.#recordsRead++;
   }
 
@@ -340,18 +285,13 @@ export class Task {
 
   /** False where time is up. */
   #fire(operator: TimedOperator, kind: 'event' | 'processing'): boolean {
-    const { budget } = this.#parts;
     this.#current = undefined;
     this.#inOperator = true;
     if (kind === 'event') operator.fireEvent();
     else operator.fireProcessing();
     this.#inOperator = false;
-    this.#fired++;
-    return budget.epochRecords !== 1 && (this.#fired % checkEvery !== 0 || !this.#timeIsUp());
-  }
-
-  #timeIsUp(): boolean {
-    return this.#parts.clock.monotonicMs() >= this.#turnEnds;
+    this.#done.fired++;
+    return !this.#parts.limit.endsAfterFiring(this.#done);
   }
 
   #drainStep(): void {
@@ -371,10 +311,6 @@ export class Task {
     let last = Number.NEGATIVE_INFINITY;
     for (const operator of this.#parts.chain.timed) last = Math.max(last, operator.lastEventTime());
     return last;
-  }
-
-  #takeChanges(): Append | undefined {
-    return this.#changelog.take(this.#parts.state, this.#parts.context.now);
   }
 
   /** Says where a function of the user failed. */
