@@ -111,7 +111,10 @@ export interface MapStore<Item, Value> {
   places(): Iterator<[StateKey, Item]>;
 }
 
-/** The stores of one task. Declaring a name twice fails. */
+/**
+ * The stores of one task. Declaring a name twice fails. A store holds what was committed once all
+ * of them are declared.
+ */
 export interface StoreRegistry {
   value<Value>(declaration: StoreDeclaration<Value>): ValueStore<Value>;
   timed<Value>(declaration: StoreDeclaration<Value>): TimedStore<Value>;
@@ -119,4 +122,6 @@ export interface StoreRegistry {
   map<Item, Value>(declaration: MapDeclaration<Item, Value>): MapStore<Item, Value>;
   /** Drops a store that is on disk and not wanted any more; does nothing where there is none. */
   drop(name: string): void;
+  /** Calls `run` once the stores hold what was committed, before anything else uses them. */
+  onRecovered(run: () => void): void;
 }

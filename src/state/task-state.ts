@@ -76,6 +76,7 @@ export class TaskState implements StoreRegistry {
   #newDeclarations: number[] = [];
   readonly #dropped: number[] = [];
   #differences: string[] = [];
+  readonly #onRecovered: (() => void)[] = [];
 
   constructor(options: TaskStateOptions) {
     const { file, changelog, memoryBytesMax, rowsAtOnce = 256 } = options;
@@ -137,6 +138,10 @@ export class TaskState implements StoreRegistry {
     }
   }
 
+  onRecovered(run: () => void): void {
+    this.#onRecovered.push(run);
+  }
+
   /**
    * Once everything is declared, and before anything is used: recovers what is not folded.
    * `STATE_MISMATCH` where the state on disk does not fit, saying each
@@ -153,6 +158,7 @@ export class TaskState implements StoreRegistry {
     const differences = [...this.#differences, ...missing];
     if (differences.length === 0) {
       this.#recover();
+      for (const run of this.#onRecovered) run();
       return;
     }
     throw new MillraceError(

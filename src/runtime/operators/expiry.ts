@@ -91,9 +91,14 @@ export class Expiry {
     this.#checks = stores.timed({ name: nameOf('checks'), keyCodec, value: presence });
     this.#ownChecks = stores.timed({ name: nameOf('own checks'), keyCodec, value: presence });
     this.#adopted = stores.value({ name: nameOf('adopted'), keyCodec: noKey, value: lengthCodec });
+    stores.onRecovered(() => this.#lookBack());
+  }
+
+  /** Whether there are entries from before the time-to-live. */
+  #lookBack(): void {
     const adopted = this.#adopted.get(onlyKey);
     if (adopted === undefined) this.#adopting = this.#cells.all();
-    else if (adopted !== ttl.afterMs) this.#adopted.put(onlyKey, ttl.afterMs);
+    else if (adopted !== this.#ttl.afterMs) this.#adopted.put(onlyKey, this.#ttl.afterMs);
   }
 
   /** Whether entries wait for a time-to-live, before anything else is done. */
