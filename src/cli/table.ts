@@ -1,12 +1,16 @@
-/** Cells as aligned lines; the first row is the head. */
+/** Rows of a query as aligned lines under the names of their columns. */
+import type { SqlValue } from '../runtime/index.ts';
 
 /** Longer cells are cut, but for those of the last column. */
 const cellMax = 60;
 const lastCellMax = 200;
 
-export function tableOf(rows: readonly (readonly string[])[]): string {
-  const shown = rows.map((row) =>
-    row.map((cell, i) => shownAs(cell, i < row.length - 1 ? cellMax : lastCellMax)),
+export function tableOf(
+  columns: readonly string[],
+  rows: readonly (readonly (SqlValue | undefined)[])[],
+): string {
+  const shown = [columns, ...rows].map((row) =>
+    row.map((value, i) => shownAs(cellOf(value), i < row.length - 1 ? cellMax : lastCellMax)),
   );
   const [head = [], ...body] = shown;
   const widths = head.map((_, i) =>
@@ -19,6 +23,12 @@ export function tableOf(rows: readonly (readonly string[])[]): string {
       .trimEnd();
   const rule = widths.map((width) => '-'.repeat(width));
   return `${[head, rule, ...body].map(line).join('\n')}\n`;
+}
+
+/** NULL is empty; bytes are written as SQL does. */
+function cellOf(value: SqlValue | undefined): string {
+  if (value === null || value === undefined) return '';
+  return value instanceof Uint8Array ? `x'${Buffer.from(value).toString('hex')}'` : String(value);
 }
 
 /** A cell is one line, without what a terminal would take for a command. */

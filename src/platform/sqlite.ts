@@ -12,6 +12,7 @@ import type Database from 'better-sqlite3';
 import { assert, MillraceError, messageOf } from './errors.ts';
 import { diskFull, fileFailure, syncFailure } from './io-errors.ts';
 import { checkNodeVersion } from './node-version.ts';
+import { usersOfFile } from './users-of-file.ts';
 
 /**
  * How long a statement waits for another connection, in ms. It waits asleep: the whole process
@@ -115,8 +116,10 @@ export function sqliteFailure(path: string, error: unknown): unknown {
   if (code === undefined) return error;
   if (code === 'SQLITE_FULL') return diskFull('write to', path, error);
   const [failure = otherFailure] = failures.filter(({ codes }) => codes.test(code));
-  const message = `${path}: ${failure.says} (${code}: ${messageOf(error)}).`;
   const retryable = failure.code === 'LOCK_TIMEOUT';
+  const users = retryable ? usersOfFile(path) : [];
+  const open = users.length === 0 ? '' : ` It is open in ${users.join(', ')}.`;
+  const message = `${path}: ${failure.says} (${code}: ${messageOf(error)}).${open}`;
   return new MillraceError(failure.code, `${message} ${failure.remedy}`, {
     cause: error,
     retryable,

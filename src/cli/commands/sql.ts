@@ -27,7 +27,8 @@ export async function sql(
     select ?? whatThereIs,
     job === undefined ? limits : { ...limits, job },
   );
-  await write(output, json === true ? linesOf(result) : tableOf(cellsOf(result)));
+  const { columns } = result;
+  await write(output, json === true ? linesOf(result) : tableOf(columns, rowsOf(result)));
   if (!result.truncated) return;
   const rows = result.rows.length;
   await write(errors, `There are more rows than these ${rows}; --limit takes another number.\n`);
@@ -43,13 +44,6 @@ function asJson(_name: string, value: unknown): unknown {
   return value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value;
 }
 
-function cellsOf({ columns, rows }: Result): string[][] {
-  const cells = rows.map((row) => columns.map((name) => cellOf(row[name])));
-  return [[...columns], ...cells];
-}
-
-/** NULL is empty; bytes are written as SQL does. */
-function cellOf(value: SqlValue | undefined): string {
-  if (value === null || value === undefined) return '';
-  return value instanceof Uint8Array ? `x'${Buffer.from(value).toString('hex')}'` : String(value);
+function rowsOf({ columns, rows }: Result): (SqlValue | undefined)[][] {
+  return rows.map((row) => columns.map((name) => row[name]));
 }

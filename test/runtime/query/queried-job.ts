@@ -9,6 +9,7 @@ import { json } from '../../../src/formats/index.ts';
 import { type Job, type JobHandle, run, type SqlValue } from '../../../src/runtime/index.ts';
 import { taskNameOf } from '../../../src/runtime/open-task.ts';
 import { queryTask } from '../../../src/runtime/query/run-query.ts';
+import type { Selected } from '../../../src/runtime/query/select.ts';
 import { SimulatedMachine } from '../../support/simulated-platform.ts';
 
 export class QueriedJob {
@@ -58,17 +59,32 @@ export class QueriedJob {
     await this.#machine.until(this.#broker?.close() ?? Promise.resolve());
   }
 
+  /** What any SQLite tool sees in the state file. */
+  file(sql: string): Pick<Selected, 'columns' | 'rows'> {
+    const { platform } = this.#machine.process();
+    const database = platform.openDatabase(this.#path, { durable: false });
+    const statement = database.prepare(sql);
+    const columns = statement.columns().map(({ name }) => name);
+    const rows = statement.raw().all() as SqlValue[][]; // raw gives arrays
+    database.close();
+    return { columns, rows };
+  }
+
   async ask(sql: string, parameters: readonly SqlValue[] = [], rowsMax = 1000) {
     const { platform } = this.#machine.process();
     const log = await this.#machine.until(openLogView(platform, '/data'));
     const task = taskNameOf(this.#job.name);
-    const path = `/data/state/${this.#job.name}/${task}.db`;
+    const path = this.#path;
     const open = () => platform.openDatabase(path, { durable: false });
     try {
       return queryTask({ log, task, path, open }, { sql, parameters, rowsMax });
     } finally {
       log.close();
     }
+  }
+
+  get #path(): string {
+    return `/data/state/${this.#job.name}/${taskNameOf(this.#job.name)}.db`;
   }
 
   /** Rows as objects, in the order of what is written of them. */
