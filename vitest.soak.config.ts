@@ -1,4 +1,4 @@
-/** `npm run soak`: the tests that choose faults at random, for hours rather than seconds. */
+/** `npm run soak`: the tests that choose faults and input at random, for hours rather than seconds. */
 import { defineConfig, mergeConfig } from 'vitest/config';
 import base from './vitest.config.ts';
 
@@ -8,7 +8,13 @@ export default mergeConfig(
   base,
   defineConfig({
     test: {
-      env: { MILLRACE_SEEDS: '2000', MILLRACE_KILLS: '2000', MILLRACE_SCHEDULES: '200000' },
+      env: {
+        MILLRACE_SEEDS: '2000',
+        MILLRACE_KILLS: '2000',
+        MILLRACE_SCHEDULES: '200000',
+        MILLRACE_STATE_RUNS: '20000',
+        MILLRACE_SCRIPTS: '2000',
+      },
       testTimeout: 6 * hourMs,
     },
   }),

@@ -44,6 +44,11 @@ export function readingScripts({
   return fc.array(step, { minLength: 1, maxLength: 3 });
 }
 
+/** How many scripts a property tries: so many, or what MILLRACE_SCRIPTS says. */
+export function scriptsTried(usually: number): number {
+  return Number(process.env.MILLRACE_SCRIPTS ?? usually);
+}
+
 /** Modes to compare with: all would be slow for every script, and a property has many. */
 export const someModes: fc.Arbitrary<Mode[]> = fc.shuffledSubarray([...otherModes], {
   minLength: 2,

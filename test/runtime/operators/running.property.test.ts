@@ -27,6 +27,7 @@ import {
   type Reading,
   readingScripts,
   readings,
+  scriptsTried,
   someModes,
 } from '../../support/operator-harness-scripts.ts';
 
@@ -104,6 +105,6 @@ test('running aggregates, reduce and value state are those of the model', async 
         }),
       );
     }),
-    { numRuns: 40 },
+    { numRuns: scriptsTried(40) },
   );
 });

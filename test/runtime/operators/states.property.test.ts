@@ -22,6 +22,7 @@ import {
   type Reading,
   readingScripts,
   readings,
+  scriptsTried,
   someModes,
 } from '../../support/operator-harness-scripts.ts';
 
@@ -106,6 +107,6 @@ test('each kind of state holds what its records so far come to', async () => {
       const outputs = await sameInEveryMode(keeping, script, { modes });
       expect(valuesOf(outputs, 'seen')).toEqual(expected);
     }),
-    { numRuns: 25 },
+    { numRuns: scriptsTried(25) },
   );
 });

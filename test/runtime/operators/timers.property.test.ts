@@ -23,6 +23,7 @@ import {
   type Reading,
   readingScripts,
   readings,
+  scriptsTried,
   someModes,
 } from '../../support/operator-harness-scripts.ts';
 
@@ -140,7 +141,7 @@ test('event-time timers are those of the model', async () => {
       const outputs = await sameInEveryMode(jobOf('event'), script, options);
       expect(valuesOf(outputs, 'happened')).toEqual(eventModel(script));
     }),
-    { numRuns: 30 },
+    { numRuns: scriptsTried(30) },
   );
 });
 
@@ -161,6 +162,6 @@ test('processing-time timers are those of the model', async () => {
       const outputs = await sameInEveryMode(jobOf('processing'), script, { modes });
       expect(valuesOf(outputs, 'happened')).toEqual(processingModel(script));
     }),
-    { numRuns: 30 },
+    { numRuns: scriptsTried(30) },
   );
 });

@@ -28,6 +28,7 @@ import {
   type Reading,
   readingScripts,
   readings,
+  scriptsTried,
   someModes,
 } from '../../support/operator-harness-scripts.ts';
 
@@ -128,7 +129,7 @@ test('windows of one partition are those of the model', async () => {
     fc.asyncProperty(readingScripts(), settings, someModes, (script, given, modes) =>
       check(script, given, { modes }),
     ),
-    { numRuns: 30 },
+    { numRuns: scriptsTried(30) },
   );
 });
 
@@ -138,7 +139,7 @@ test('windows of several partitions are those of the model', async () => {
     fc.asyncProperty(scripts, settings, someModes, (script, given, modes) =>
       check(script, given, { modes, partitions: 3 }),
     ),
-    { numRuns: 30 },
+    { numRuns: scriptsTried(30) },
   );
 });
 
