@@ -71,7 +71,7 @@ export class Residency {
 
   /** A part of the tables with at most so many rows is read as a whole. */
   get smallPartRows(): number {
-    return this.rowsAtOnce / 2;
+    return Math.floor(this.rowsAtOnce / 2);
   }
 
   /** The number of a store among those of the task, for the table of entries. */

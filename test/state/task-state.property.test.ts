@@ -77,7 +77,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** From nothing, so that all that may go goes at each commit, to plenty. */
 const memory: fc.Arbitrary<Memory> = fc.record({
   memoryBytesMax: fc.constantFrom(0, 1000, Number.POSITIVE_INFINITY),
-  rowsAtOnce: fc.constantFrom(2, 4, 256),
+  rowsAtOnce: fc.constantFrom(1, 2, 3, 4, 256),
 });
 
 /** Entries by place; the elements of a list as an array. */
@@ -311,6 +311,7 @@ const examples: [Step[], Memory][] = [
     [put(1), put(2), commit, fold, deleteIt, put(3), put(4), put(5), commit, getIt],
     { memoryBytesMax: 800, rowsAtOnce: 2 },
   ],
+  [[put(1), commit, fold, { kind: 'crash' }, getIt], { memoryBytesMax: 0, rowsAtOnce: 3 }],
 ];
 
 function holdsWhatAMapHolds(numRuns: number, endOnFailure = false): void {
