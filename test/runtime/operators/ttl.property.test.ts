@@ -222,7 +222,7 @@ test('what lives by event time ends as in the model', async () => {
       const outputs = await sameInEveryMode(jobOf(variant, 'event'), script, options);
       expect(valuesOf(outputs, 'happened')).toEqual(eventModel(script, variant));
     }),
-    { numRuns: scriptsTried(20) },
+    { numRuns: scriptsTried(14) },
   );
 });
 
@@ -240,6 +240,6 @@ test('what lives by the clock ends as in the model', async () => {
       const outputs = await sameInEveryMode(jobOf(variant, 'processing'), script, { modes });
       expect(valuesOf(outputs, 'happened')).toEqual(processingModel(script, variant));
     }),
-    { numRuns: scriptsTried(20) },
+    { numRuns: scriptsTried(14) },
   );
 });

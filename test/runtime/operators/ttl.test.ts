@@ -213,7 +213,7 @@ describe('state with a time-to-live', () => {
   });
 
   test('ends in slices where much ends at once, with commits in between', async () => {
-    const elements = 200_000;
+    const elements = 40_000;
     let lost = 0;
     const mass = job('mass', ({ from }) => {
       from(visits, byVisit)
