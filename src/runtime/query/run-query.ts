@@ -67,9 +67,16 @@ function defineFunctions(database: Database.Database): void {
   );
 }
 
-function jobOf({ job, directory }: QueryArgument, tasks: readonly TaskProgress[]): string {
+/** The job that is meant: fails with `INVALID` where that is not clear, or there is none. */
+export function jobOf(
+  { job, directory }: Pick<QueryArgument, 'job' | 'directory'>,
+  tasks: readonly TaskProgress[],
+): string {
   const suffix = taskNameOf('');
-  const jobs = tasks.map(({ task }) => task.slice(0, -suffix.length)).sort();
+  const jobs = tasks
+    .filter(({ task }) => task.endsWith(suffix)) // others belong to users of the broker
+    .map(({ task }) => task.slice(0, -suffix.length))
+    .sort();
   const [first, ...others] = jobs;
   if (first === undefined) {
     throw new MillraceError('INVALID', `No job has run in ${directory}, so there is no state.`);
