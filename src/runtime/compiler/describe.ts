@@ -3,7 +3,8 @@
  * compare it, and `millrace explain` shows it.
  */
 import { unreachable } from '../../platform/index.ts';
-import type { Graph, GraphNode } from '../graph.ts';
+import type { Graph, GraphNode, ProcessDefinition, StateSpec } from '../graph.ts';
+import type { TimeToLive } from '../state.ts';
 import { nameSteps } from './names.ts';
 
 /** The steps of a graph as text, a line each. Fails with `INVALID` for an ambiguous identity. */
@@ -63,9 +64,33 @@ function describeTime(node: GraphNode & { kind: 'source' }): string {
   ].join(', ');
 }
 
-function describeState(definition: { readonly state: Readonly<Record<string, unknown>> }): string {
-  const names = Object.keys(definition.state);
-  return names.length === 0 ? '' : ` (${names.join(', ')})`;
+function describeState({ state }: ProcessDefinition): string {
+  const pieces = Object.entries(state).map(
+    ([name, spec]) => `${name}: ${describeSpec(spec)}${describeTtl(spec.ttl)}`,
+  );
+  return pieces.length === 0 ? '' : ` (${pieces.join('; ')})`;
+}
+
+function describeSpec(spec: StateSpec): string {
+  switch (spec.kind) {
+    case 'value':
+      return `value ${spec.shape ?? spec.codec.name}`;
+    case 'list':
+    case 'reducing':
+      return `${spec.kind} ${spec.codec.name}`;
+    case 'map':
+      return `map ${spec.item.name} to ${spec.codec.name}`;
+    case 'aggregating':
+      return `aggregating ${spec.aggregate.name}`;
+    default:
+      return unreachable(spec);
+  }
+}
+
+function describeTtl(ttl: TimeToLive | undefined): string {
+  if (ttl === undefined) return '';
+  const since = ttl.refresh === 'write' ? 'written' : 'written or read';
+  return `, ttl ${formatMs(ttl.afterMs)} of ${ttl.time} time since ${since}`;
 }
 
 const units = [

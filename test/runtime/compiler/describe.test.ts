@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import {
+  aggregating,
+  count,
+  job,
+  list,
+  map,
+  reducing,
+  sum,
+  topic,
+  tumbling,
+  value,
+} from '../../../src/dsl/index.ts';
+import { json, number, string } from '../../../src/formats/index.ts';
+import { describeGraph, type Graph } from '../../../src/runtime/index.ts';
+
+const numbers = topic('numbers', { key: string(), value: json<number>() });
+const results = topic('results', { key: string(), value: json<unknown>() });
+
+/** What is said of the steps that keep state. */
+function keepers({ graph }: { readonly graph: Graph }): string[] {
+  return describeGraph(graph)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line.includes('[state'));
+}
+
+describe('a description of a job', () => {
+  test('shows the steps, each below what it reads', () => {
+    const described = job('steps', ({ from }) => {
+      const even = from(numbers, { eventTime: (n) => n, outOfOrderness: '90m', quietAfter: 'off' })
+        .map((n) => n + 1)
+        .filter((n) => n % 2 === 0)
+        .keyBy(String);
+      even.window(tumbling('1h')).aggregate({ n: count() }).to(results);
+      even.to(results);
+    });
+    expect(describeGraph(described.graph)).toBe(
+      `job steps
+  from numbers (key string, value json) event time, out of order 1h30m, idle after 5s, quiet after \
+never, starts at earliest
+    map
+      filter
+        keyBy (key-json)
+          window tumbling 1h {n: count} [state window-of-numbers-keyed-1]
+            to results (key string, value json)
+          to results (key string, value json)
+`,
+    );
+  });
+
+  test('shows the kind, the codecs and the time-to-live of each piece of state', () => {
+    const state = {
+      last: value<number>({ ttl: '1d' }),
+      fixed: value(number()),
+      all: list<number>({ ttl: { after: '90m', time: 'processing' } }),
+      items: map({ key: number(), value: string(), ttl: { after: 1, refresh: 'read and write' } }),
+      most: reducing<number>((a, b) => Math.max(a, b), { ttl: '2h' }),
+      stats: aggregating({ n: count(), total: sum((n: number) => n) }),
+    } as const;
+    const described = job('kinds', ({ from }) => {
+      from(numbers)
+        .keyBy(String)
+        .process({ state, onRecord: () => [] })
+        .to(results);
+    });
+    expect(keepers(described)).toEqual([
+      'process [state process-of-numbers-keyed-1] (' +
+        'last: value json, ttl 1d of event time since written; ' +
+        'fixed: value number; ' +
+        'all: list json, ttl 1h30m of processing time since written; ' +
+        'items: map number to string, ttl 1ms of event time since written or read; ' +
+        'most: reducing json, ttl 2h of event time since written; ' +
+        'stats: aggregating {n: count, total: sum})',
+    ]);
+  });
+
+  test('shows what running aggregates and reductions keep', () => {
+    const described = job('running', ({ from }) => {
+      const byNumber = from(numbers).keyBy(String);
+      byNumber.aggregate({ n: count() }, { ttl: '7d' }).to(results);
+      byNumber.reduce((a, b) => a + b).to(results);
+    });
+    expect(keepers(described)).toEqual([
+      'aggregate [state aggregate-of-numbers-keyed-1] ' +
+        '(accumulator: value {n: count}, ttl 7d of event time since written)',
+      'reduce [state reduce-of-numbers-keyed-1] (reduced: value json)',
+    ]);
+  });
+
+  test('says nothing of state where there is none', () => {
+    const described = job('none', ({ from }) => {
+      from(numbers)
+        .keyBy(String)
+        .process({ onRecord: (n) => [n] })
+        .to(results);
+    });
+    expect(keepers(described)).toEqual(['process [state process-of-numbers-keyed-1]']);
+  });
+});
