@@ -10,9 +10,12 @@ import { type Job, type JobHandle, run, type SqlValue } from '../../../src/runti
 import { taskNameOf } from '../../../src/runtime/open-task.ts';
 import { queryTask } from '../../../src/runtime/query/run-query.ts';
 import type { Selected } from '../../../src/runtime/query/select.ts';
+import type { TaskFiles } from '../../../src/runtime/query/task-snapshot.ts';
 import { SimulatedMachine } from '../../support/simulated-platform.ts';
 
 export class QueriedJob {
+  /** Stands between a query and the files that it reads. */
+  through: (files: TaskFiles) => TaskFiles = (files) => files;
   readonly #machine: SimulatedMachine = new SimulatedMachine();
   readonly #job: Job;
   #broker: Broker | undefined;
@@ -75,9 +78,11 @@ export class QueriedJob {
     const log = await this.#machine.until(openLogView(platform, '/data'));
     const task = taskNameOf(this.#job.name);
     const path = this.#path;
-    const open = () => platform.openDatabase(path, { durable: false });
+    const open = () =>
+      platform.files.exists(path) ? platform.openDatabase(path, { durable: false }) : undefined;
     try {
-      return queryTask({ log, task, path, open }, { sql, parameters, rowsMax });
+      const files = this.through({ log, task, path, open });
+      return queryTask(files, { sql, parameters, rowsMax });
     } finally {
       log.close();
     }
