@@ -211,6 +211,8 @@ const record = {
   valueText: true,
   shape: '',
   version: 1,
+  keyVersion: 1,
+  itemVersion: 1,
 } as const;
 
 test('a state file has the tables and the meta keys that are named', () => {

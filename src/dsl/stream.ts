@@ -3,7 +3,7 @@
  * nothing runs. The types carry what is legal: windows and state need keys, a topic takes only what
  * fits it.
  */
-import { type Codec, keyJson } from '../formats/index.ts';
+import { type Codec, keyJson, ofKeys } from '../formats/index.ts';
 import { MillraceError } from '../platform/index.ts';
 import {
   checkOptions,
@@ -101,7 +101,7 @@ export class Stream<Value, Key> {
       input: this.edge,
       name: options.name,
       key: key as (value: unknown) => NewKey, // the graph does not know types
-      codec: (options.key ?? keyJson<NewKey>()) as Codec<unknown>, // likewise
+      codec: ofKeys(options.key ?? keyJson<NewKey>()) as Codec<unknown>, // likewise
     };
     return new KeyedStream(this.graph, this.graph.add(node));
   }

@@ -16,4 +16,15 @@ export interface Codec<Value> {
    * put, and encodes it at the checkpoint. Undefined where every value of the type can be encoded.
    */
   check?(value: Value): void;
+  /** Where it was made by `versions`: the versions up to this one, the first one first. */
+  readonly versions?: readonly Version[];
+}
+
+/** One version of what a codec keeps. */
+export interface Version {
+  readonly codec: Codec<unknown>;
+  /** No codec was named: values are JSON, keys canonical JSON. */
+  readonly isDefault: boolean;
+  /** Makes it of the version before. */
+  readonly migrate: (before: unknown) => unknown;
 }

@@ -41,8 +41,10 @@ export interface StoreRecord {
   readonly valueCodec: string;
   readonly valueText: boolean;
   readonly shape: string;
-  /** Of keys and values: what the job's migrations count. */
+  /** Of values, keys and items: what the job's migrations count. */
   readonly version: number;
+  readonly keyVersion: number;
+  readonly itemVersion: number;
 }
 
 export type ChangeKey =

@@ -1,5 +1,5 @@
 /** The door of the state. */
-export type { Change, ChangeWriter, StoreRecord } from './change.ts';
+export { type Change, type ChangeWriter, type StoreRecord, storeKey } from './change.ts';
 export { type FoldRange, foldInSlices } from './fold.ts';
 export { keyGroups, stateKeyOf } from './key.ts';
 export { Overlay } from './overlay.ts';

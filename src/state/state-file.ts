@@ -184,6 +184,8 @@ interface StoreRow {
   readonly value_text: number;
   readonly shape: string;
   readonly version: number;
+  readonly key_version: number;
+  readonly item_version: number;
 }
 
 function recordOf(row: StoreRow): StoreRecord {
@@ -198,6 +200,8 @@ function recordOf(row: StoreRow): StoreRecord {
     valueText: row.value_text === 1,
     shape: row.shape,
     version: row.version,
+    keyVersion: row.key_version,
+    itemVersion: row.item_version,
   };
 }
 
@@ -210,7 +214,8 @@ export function createTables(database: Database.Database): void {
       key_codec TEXT NOT NULL, key_text INTEGER NOT NULL,
       item_codec TEXT NOT NULL, item_text INTEGER NOT NULL,
       value_codec TEXT NOT NULL, value_text INTEGER NOT NULL,
-      shape TEXT NOT NULL, version INTEGER NOT NULL);
+      shape TEXT NOT NULL, version INTEGER NOT NULL,
+      key_version INTEGER NOT NULL, item_version INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS entries (
       store INTEGER NOT NULL, time INTEGER NOT NULL, key_group INTEGER NOT NULL,
       key NOT NULL, item NOT NULL, value NOT NULL,

@@ -14,7 +14,7 @@
  * and is read when it is asked for. No result depends on which is where. Objects handed out must
  * not be changed in place.
  */
-import type { Codec } from '../formats/index.ts';
+import type { Codec, Version } from '../formats/index.ts';
 
 /**
  * A key in the form that stores use: one character for its key group (0 to 127), then one character
@@ -27,6 +27,10 @@ export type StateKey = string;
 export interface KeyFormat {
   readonly name: string;
   readonly text: boolean;
+  /** See `Codec.versions`. */
+  readonly versions?: readonly Version[];
+  /** The key is the place of an entry of a list or map: made of a key and an item. */
+  readonly place?: { readonly key: KeyFormat; readonly item: KeyFormat };
 }
 
 /**
@@ -42,8 +46,6 @@ export interface StoreDeclaration<Value> {
    * Anything else that must not change under the state: the window's size, the aggregate's fields.
    */
   readonly shape?: string;
-  /** Of keys and values; default 1. A lower one on disk needs a migration. */
-  readonly version?: number;
 }
 
 export interface MapDeclaration<Item, Value> extends StoreDeclaration<Value> {

@@ -15,7 +15,6 @@ import {
   encodeStoreRecord,
   kindOf,
   parseChangeKey,
-  type StoreKind,
   type StoreRecord,
   storeKey,
   storesMax,
@@ -24,9 +23,9 @@ import type { TaskStore } from './entries.ts';
 import { MemoryListStore, MemoryMapStore } from './item-stores.ts';
 import { Residency } from './residency.ts';
 import type { StateFile } from './state-file.ts';
+import { placesOfList, recordOfStore } from './store-record.ts';
 import type { StoreRows } from './store-rows.ts';
 import type {
-  KeyFormat,
   ListStore,
   MapDeclaration,
   MapStore,
@@ -98,7 +97,7 @@ export class TaskState implements StoreRegistry {
   }
 
   value<Value>(declaration: StoreDeclaration<Value>): ValueStore<Value> {
-    const record = recordOf('value', declaration);
+    const record = recordOfStore('value', declaration);
     return this.#declare(record, (number, rows) => {
       const { name, value } = declaration;
       return new MemoryValueStore(number, name, value, this.#residency, rows);
@@ -106,7 +105,7 @@ export class TaskState implements StoreRegistry {
   }
 
   timed<Value>(declaration: StoreDeclaration<Value>): TimedStore<Value> {
-    const record = recordOf('timed', declaration);
+    const record = recordOfStore('timed', declaration);
     return this.#declare(record, (number, rows) => {
       const { name, value } = declaration;
       return new MemoryTimedStore(number, name, value, this.#residency, rows);
@@ -114,7 +113,7 @@ export class TaskState implements StoreRegistry {
   }
 
   list<Value>(declaration: StoreDeclaration<Value>): ListStore<Value> {
-    const record = recordOf('list', declaration, { name: 'index', text: false });
+    const record = recordOfStore('list', declaration, placesOfList);
     return this.#declare(record, (number, rows) => {
       const { name, value } = declaration;
       return new MemoryListStore(number, name, value, this.#residency, rows);
@@ -122,7 +121,7 @@ export class TaskState implements StoreRegistry {
   }
 
   map<Item, Value>(declaration: MapDeclaration<Item, Value>): MapStore<Item, Value> {
-    const record = recordOf('map', declaration, declaration.item);
+    const record = recordOfStore('map', declaration, declaration.item);
     return this.#declare(record, (number, rows) => {
       const { name, item, value } = declaration;
       return new MemoryMapStore(number, name, { item, value }, this.#residency, rows);
@@ -164,8 +163,9 @@ export class TaskState implements StoreRegistry {
     throw new MillraceError(
       'STATE_MISMATCH',
       `The state of job "${job}" does not fit the job as it is now: ${differences.join('; ')}. ` +
-        'Put the steps back as they were, or give the changed job another name, so that it ' +
-        'begins with new state.',
+        'Put back what was changed; or bring the state to its new form (see versions() in ' +
+        'docs/state.md); or drop what is not wanted any more: millrace state drop STATE ' +
+        `--job ${job}; or give the changed job another name, so that it begins with new state.`,
     );
   }
 
@@ -289,28 +289,9 @@ const fieldNames = {
   valueCodec: 'value codec',
   shape: 'shape',
   version: 'version',
+  keyVersion: 'version of keys',
+  itemVersion: 'version of items',
 } as const;
-
-type Described = Omit<StoreDeclaration<unknown>, 'value'> & { readonly value: KeyFormat };
-
-function recordOf(
-  kind: StoreKind,
-  { name, keyCodec, value, shape = '', version = 1 }: Described,
-  item: KeyFormat = { name: '', text: true },
-): StoreRecord {
-  return {
-    name,
-    kind,
-    keyCodec: keyCodec.name,
-    keyText: keyCodec.text,
-    itemCodec: item.name,
-    itemText: item.text,
-    valueCodec: value.name,
-    valueText: value.text,
-    shape,
-    version,
-  };
-}
 
 function checkOffsets(
   { filePath, changelog }: TaskStateOptions,

@@ -124,7 +124,11 @@ const headLength = 5;
 
 function itemCells(keyCodec: KeyFormat, item: Codec<unknown>): ItemCells {
   return {
-    placeFormat: { name: `${keyCodec.name} and ${item.name}`, text: false },
+    placeFormat: {
+      name: `${keyCodec.name} and ${item.name}`,
+      text: false,
+      place: { key: keyCodec, item },
+    },
     declareWritten: (stores, name) => stores.map({ name, keyCodec, item, value: writtenCodec }),
     placeOf(key, of) {
       const length = Buffer.allocUnsafe(4);
