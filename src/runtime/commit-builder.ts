@@ -1,6 +1,8 @@
 /** What a task commits at the end of an epoch: positions moved, outputs, changes of state. */
-import type { Appended, Commit, Position } from '../broker/index.ts';
+import type { Append, Appended, Commit, Position } from '../broker/index.ts';
 import { ChangelogWriter } from './changelog.ts';
+import type { EpochCourse } from './epoch-log.ts';
+import type { Moved } from './epoch-record.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { TaskParts } from './task.ts';
 
@@ -20,40 +22,58 @@ export class CommitBuilder {
 
   /** The start positions, before the first record is read. */
   start(): Commit {
-    return this.#commit(this.#parts.inputs.map(positionOf));
+    return this.#commit(this.#parts.inputs.map(positionOf), this.#takeAppends(), []);
   }
 
   /** Undefined where the epoch did nothing. */
-  end(): Commit | undefined {
+  end(course: EpochCourse): Commit | undefined {
     const { inputs } = this.#parts;
-    const moved = inputs.filter((input, i) => input.position !== this.#positions[i]);
-    const commit = this.#commit(moved.map(positionOf));
-    return moved.length === 0 && commit.appends.length === 0 ? undefined : commit;
+    const appends = this.#takeAppends();
+    const moved = inputs.flatMap(({ position }, input) => {
+      const records = position - (this.#positions[input] ?? 0);
+      return records === 0 ? [] : [{ input, records }];
+    });
+    if (moved.length === 0 && appends.all.length === 0 && course.fired === 0) return undefined;
+    const positions = inputs.filter(({ position }, i) => position !== this.#positions[i]);
+    return this.#commit(positions.map(positionOf), appends, moved, course);
   }
 
   /** The commit is durable: what was answered to it. */
   committed(appended: readonly Appended[]): void {
     this.#epoch++;
-    const { state, changelog, inputs } = this.#parts;
+    const { state, changelog, inputs, recorder } = this.#parts;
+    recorder.committed();
     const changes = appended.find(({ topic }) => topic === changelog);
     if (changes !== undefined) state.committed(changes.baseOffset + changes.recordCount);
     state.tend();
     for (const [i, { position }] of inputs.entries()) this.#positions[i] = position;
   }
 
-  #commit(positions: readonly Position[]): Commit {
-    const { name: task, incarnation, context, chain, state } = this.#parts;
+  #takeAppends(): Appends {
+    const { context, chain, state } = this.#parts;
     const outputs = chain.outputs.flatMap((output) => output.takeAppends());
     const changes = this.#changelog.take(state, context.now);
-    return {
-      task,
-      incarnation,
-      epoch: this.#epoch + 1,
-      clockMs: context.now,
-      positions,
-      appends: changes === undefined ? outputs : [...outputs, changes],
-    };
+    return { outputs, all: changes === undefined ? outputs : [...outputs, changes] };
   }
+
+  #commit(
+    positions: readonly Position[],
+    { outputs, all }: Appends,
+    moved: readonly Moved[],
+    course?: EpochCourse,
+  ): Commit {
+    const { name: task, incarnation, context, recorder } = this.#parts;
+    const epoch = this.#epoch + 1;
+    const { now: clockMs } = context;
+    const record = recorder.take({ epoch, clockMs, moved, course, outputs });
+    return { task, incarnation, epoch, clockMs, positions, appends: [...all, record] };
+  }
+}
+
+interface Appends {
+  readonly outputs: readonly Append[];
+  /** And what changed. */
+  readonly all: readonly Append[];
 }
 
 function positionOf({ topic, partition, position }: PartitionInput): Position {

@@ -7,7 +7,6 @@
  * crash can't make the job begin elsewhere.
  */
 import { type Broker, type Claim, RecordCursor, type TopicPartition } from '../broker/index.ts';
-import type { Codec } from '../formats/index.ts';
 import {
   isMillraceError,
   MillraceError,
@@ -15,13 +14,13 @@ import {
   withSqliteErrors,
 } from '../platform/index.ts';
 import { type Change, type ChangelogReader, StateFile, TaskState } from '../state/index.ts';
-import { buildChain, type Chain, type ChainSource } from './chain.ts';
+import { assembleTask } from './assemble-task.ts';
+import type { ChainSource } from './chain.ts';
 import { ClockLimit, type EpochBudget } from './epoch-limit.ts';
+import { epochsOf } from './epoch-log.ts';
 import type { Graph, SourceNode } from './graph.ts';
-import type { OperatorContext } from './operator.ts';
-import { PartitionInput } from './partition-input.ts';
-import { Task } from './task.ts';
-import { TaskTime, type TimeSnapshot } from './time/task-time.ts';
+import type { PartitionInput } from './partition-input.ts';
+import type { Task } from './task.ts';
 
 export interface OpenTaskOptions {
   readonly graph: Graph;
@@ -79,6 +78,7 @@ async function openClaimed(options: OpenTaskOptions, claim: Claim): Promise<Open
   const { broker } = options;
   const changelog = changelogOf(claim.task);
   await ensureTopic(broker, changelog, 1, true);
+  await ensureTopic(broker, epochsOf(claim.task), 1, true);
   const statePath = prepareStatePath(options, claim.task);
   const recovered = recoverState(options, claim, changelog, statePath);
   try {
@@ -96,41 +96,14 @@ async function openRecovered(
   statePath: string | undefined,
   { state, foldedOffset, close }: RecoveredState,
 ): Promise<OpenedTask> {
-  const { graph, broker, platform } = options;
-  const context: OperatorContext = {
-    step: { name: graph.job, kind: 'job' },
-    now: platform.clock.now(),
-    sourcePartition: 0,
-    key: null,
-    late: 0,
-    written: 0,
-  };
-  const chain = buildChain({
-    graph,
-    context,
-    stores: state,
-    partitionsOf: (topic) => broker.describeTopic(topic)?.partitions.length ?? 1,
-  });
-  const timeStore = state.value({ name: 'task/time', value: timeCodec, keyCodec: ownKeyCodec });
-  state.finishDeclaring(graph.job);
-  const inputs = openInputs(broker, chain, claim);
-  const time = openTime(inputs, platform.clock.monotonicMs(), timeStore.get('\0'));
-  const task = new Task({
-    name: claim.task,
-    incarnation: claim.incarnation,
-    epoch: claim.epoch,
-    broker,
+  const { graph, broker, platform, budget } = options;
+  const task = assembleTask({
+    ...{ graph, claim, broker, changelog, state },
     clock: platform.clock,
-    changelog,
-    chain,
-    context,
-    inputs,
-    time,
-    state,
-    timeStore,
-    limit: new ClockLimit(platform.clock, options.budget),
+    limit: new ClockLimit(platform.clock, budget),
+    positionOf: (partition, source) => positionOf(broker, claim, partition, source),
   });
-  if (isFirstRun(inputs, claim)) {
+  if (isFirstRun(task.parts.inputs, claim)) {
     task.committed(await broker.commit(task.firstCommit()));
   }
   return { task, claim, changelog, statePath, foldedOffset, close };
@@ -252,40 +225,26 @@ export function changeOf(cursor: RecordCursor): Change {
   };
 }
 
-function openInputs(broker: Broker, chain: Chain, claim: Claim): PartitionInput[] {
-  const inputs = chain.sources.flatMap((source) => {
-    const { name } = source.node.topic;
-    const partitions = broker.describeTopic(name)?.partitions ?? [];
-    return partitions.map(({ partition }) =>
-      openInput(broker, source, { topic: name, partition }, claim),
-    );
-  });
-  return inputs.sort((a, b) =>
-    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
-  );
-}
-
-function openInput(
+/** Where the task goes on with a partition, or begins. */
+function positionOf(
   broker: Broker,
-  source: ChainSource,
-  target: TopicPartition,
   claim: Claim,
-): PartitionInput {
+  target: TopicPartition,
+  source: ChainSource,
+): number {
   const committed = claim.positions.find(
     (p) => p.topic === target.topic && p.partition === target.partition,
   );
   const position = committed?.offset ?? startOffset(broker, source.node, target);
   const start = broker.startOf(target);
-  if (position < start) {
-    throw new MillraceError(
-      'OFFSET_OUT_OF_RANGE',
-      `Task "${claim.task}" stands at offset ${position} of ` +
-        `${target.topic}/${target.partition}, but the log begins at ` +
-        `${start}: the records between were removed before they were read. Give the job ` +
-        `another name to begin anew.`,
-    );
-  }
-  return new PartitionInput(broker, source, target.partition, position);
+  if (position >= start) return position;
+  throw new MillraceError(
+    'OFFSET_OUT_OF_RANGE',
+    `Task "${claim.task}" stands at offset ${position} of ` +
+      `${target.topic}/${target.partition}, but the log begins at ` +
+      `${start}: the records between were removed before they were read. Give the job ` +
+      `another name to begin anew.`,
+  );
 }
 
 function startOffset(broker: Broker, { start }: SourceNode, target: TopicPartition): number {
@@ -297,27 +256,3 @@ function startOffset(broker: Broker, { start }: SourceNode, target: TopicPartiti
 function isFirstRun(inputs: readonly PartitionInput[], claim: Claim): boolean {
   return inputs.length > claim.positions.length;
 }
-
-function openTime(
-  inputs: readonly PartitionInput[],
-  now: number,
-  snapshot: TimeSnapshot | undefined,
-): TaskTime {
-  const time = new TaskTime(
-    inputs.map((input) => ({ name: input.name, source: input.source.node })),
-    now,
-  );
-  if (snapshot !== undefined) time.restore(snapshot);
-  return time;
-}
-
-/** Plain JSON: a snapshot of time holds nothing that JSON would change. */
-const timeCodec: Codec<TimeSnapshot> = {
-  name: 'json',
-  text: true,
-  encode: (value) => Buffer.from(JSON.stringify(value)),
-  decode: (bytes, start, end) =>
-    JSON.parse(Buffer.from(bytes.subarray(start, end)).toString('utf8')),
-};
-
-const ownKeyCodec = { name: 'none', text: true } as const;

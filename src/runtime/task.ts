@@ -24,6 +24,8 @@ import type { TaskState, ValueStore } from '../state/index.ts';
 import type { Chain } from './chain.ts';
 import { CommitBuilder } from './commit-builder.ts';
 import type { EpochLimit } from './epoch-limit.ts';
+import type { EpochRecorder } from './epoch-log.ts';
+import type { EpochRecord } from './epoch-record.ts';
 import type { OperatorContext, TimedOperator } from './operator.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
@@ -44,7 +46,12 @@ export interface TaskParts {
   readonly state: TaskState;
   readonly timeStore: ValueStore<TimeSnapshot>;
   readonly limit: EpochLimit;
+  readonly recorder: EpochRecorder;
 }
+
+type Decided = Pick<EpochRecord, 'idle' | 'watermark'>;
+
+const nothingDecided: Decided = { idle: undefined, watermark: undefined };
 
 /** The key of records that the task keeps for itself. */
 const ownKey = '\0';
@@ -60,7 +67,10 @@ export class Task {
   #inOperator = false;
   #draining = 0;
   #isDone = false;
+  #endsFiring = false;
   #timeChanged = false;
+  /** What the clock decided when the epoch began. */
+  #decided: Decided = nothingDecided;
 
   constructor(parts: TaskParts) {
     this.#parts = parts;
@@ -111,8 +121,11 @@ export class Task {
     return this.#draining === 0 || this.#nextEventTime() === Number.POSITIVE_INFINITY;
   }
 
-  /** Notes the ends and reads the clocks. Fails where a partition's next record can't be read. */
-  beginEpoch(): void {
+  /**
+   * Notes the ends and reads the clocks. Fails where a partition's next record can't be read. A
+   * replay says what was decided.
+   */
+  beginEpoch(decided?: Decided): void {
     const { clock, context, inputs, time, limit } = this.#parts;
     context.now = clock.now();
     this.#epochBegan = clock.monotonicMs();
@@ -125,17 +138,28 @@ export class Task {
       if (input.hasNext) time.sawNext(index, input.time);
     }
     const before = time.watermark;
+    this.#decided = decided ?? this.#decide();
+    if (decided !== undefined) time.setIdleness(decided.idle);
+    if (this.#decided.watermark !== undefined) time.watermark = this.#decided.watermark;
+    this.#timeChanged ||= time.watermark !== before;
+  }
+
+  /** What only the clock knows, or a drain: who is idle, and how far time goes without records. */
+  #decide(): Decided {
+    const { context, inputs, time, recorder } = this.#parts;
     time.updateIdleness(this.#epochBegan);
+    const idle = recorder.idleness();
     const nothingNew = inputs.every((input) => !input.hasNext);
     const quiet = time.quietWatermark(this.#epochBegan, nothingNew, this.#lastEventTime());
-    if (quiet > time.watermark && quiet >= this.#nextEventTime()) time.watermark = quiet;
-    if (this.#draining > 0 && nothingNew && !this.#isDueAt(context.now)) this.#drainStep();
-    this.#timeChanged ||= time.watermark !== before;
+    if (quiet > time.watermark && quiet >= this.#nextEventTime()) return { idle, watermark: quiet };
+    const drains = this.#draining > 0 && nothingNew && !this.#isDueAt(context.now);
+    return { idle, watermark: drains ? this.#drainStep() : undefined };
   }
 
   /** Works on the epoch for one turn of the event loop; true once it is done. */
   turn(): boolean {
     this.#parts.limit.beginTurn();
+    this.#endsFiring = false;
     try {
       this.#isDone = this.#work();
     } catch (error) {
@@ -159,7 +183,9 @@ export class Task {
     time.endEpoch(this.#isDone, hasRead, this.#epochBegan);
     if (this.#timeChanged || hasRead) timeStore.put(ownKey, time.snapshot());
     this.#timeChanged = false;
-    return this.#commits.end();
+    const { idle, watermark } = this.#decided;
+    const { fired } = this.#done;
+    return this.#commits.end({ idle, watermark, fired, endsFiring: this.#endsFiring });
   }
 
   /** The commit of the epoch is durable: what was answered to it. */
@@ -291,14 +317,15 @@ export class Task {
     else operator.fireProcessing();
     this.#inOperator = false;
     this.#done.fired++;
-    return !this.#parts.limit.endsAfterFiring(this.#done);
+    this.#endsFiring = this.#parts.limit.endsAfterFiring(this.#done);
+    return !this.#endsFiring;
   }
 
-  #drainStep(): void {
-    const { time } = this.#parts;
+  /** How far a drain moves event time; undefined: nowhere. */
+  #drainStep(): number | undefined {
     this.#draining--;
     const last = this.#lastEventTime();
-    if (last > time.watermark) time.watermark = last;
+    return last > this.#parts.time.watermark ? last : undefined;
   }
 
   #nextEventTime(): number {

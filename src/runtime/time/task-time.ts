@@ -125,10 +125,13 @@ export class TaskTime {
    */
   updateIdleness(now: number): void {
     if (this.#caughtUp) for (const partition of this.partitions) markIdle(partition, now);
-    const merged = this.othersMin(-1);
-    if (merged === Number.POSITIVE_INFINITY || merged <= this.watermark) return;
-    this.watermark = merged;
-    this.#quietBase = Math.max(this.#quietBase, merged);
+    this.#merge();
+  }
+
+  /** In place of `updateIdleness`: idleness as it was recorded; undefined: as it is. */
+  setIdleness(idle: readonly boolean[] | undefined): void {
+    for (const [i, isIdle] of (idle ?? []).entries()) this.#at(i).idle = isIdle;
+    this.#merge();
   }
 
   /**
@@ -184,6 +187,13 @@ export class TaskTime {
       partition.highest = saved[0] ?? none;
       partition.idle = saved[1] === 1;
     }
+  }
+
+  #merge(): void {
+    const merged = this.othersMin(-1);
+    if (merged === Number.POSITIVE_INFINITY || merged <= this.watermark) return;
+    this.watermark = merged;
+    this.#quietBase = Math.max(this.#quietBase, merged);
   }
 
   /** The job's streams are quiet only when the most patient of its sources says so. */

@@ -1,0 +1,108 @@
+/** Makes a task of its state, the job's graph and the positions where its inputs stand. */
+import type { Broker, TopicPartition } from '../broker/index.ts';
+import type { Codec } from '../formats/index.ts';
+import type { Clock } from '../platform/index.ts';
+import type { TaskState } from '../state/index.ts';
+import { buildChain, type Chain, type ChainSource } from './chain.ts';
+import type { EpochLimit } from './epoch-limit.ts';
+import { EpochRecorder } from './epoch-log.ts';
+import type { Graph } from './graph.ts';
+import type { OperatorContext } from './operator.ts';
+import { PartitionInput } from './partition-input.ts';
+import { Task } from './task.ts';
+import { TaskTime, type TimeSnapshot } from './time/task-time.ts';
+
+export interface TaskOptions {
+  readonly graph: Graph;
+  /** Of the task; `epoch` was committed last. */
+  readonly claim: {
+    readonly task: string;
+    readonly incarnation: number;
+    readonly epoch: number;
+  };
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly changelog: string;
+  readonly state: TaskState;
+  readonly limit: EpochLimit;
+  /** Where a partition of a source is read on; undefined: the task does not read it. */
+  positionOf(partition: TopicPartition, source: ChainSource): number | undefined;
+}
+
+/** Fails with `STATE_MISMATCH` where the state does not fit the graph. */
+export function assembleTask(options: TaskOptions): Task {
+  const { graph, claim, broker, clock, changelog, state, limit } = options;
+  const context: OperatorContext = {
+    step: { name: graph.job, kind: 'job' },
+    now: clock.now(),
+    sourcePartition: 0,
+    key: null,
+    late: 0,
+    written: 0,
+  };
+  const chain = buildChain({
+    graph,
+    context,
+    stores: state,
+    partitionsOf: (topic) => broker.describeTopic(topic)?.partitions.length ?? 1,
+  });
+  const timeStore = state.value({ name: 'task/time', value: timeCodec, keyCodec: ownKeyCodec });
+  state.finishDeclaring(graph.job);
+  const inputs = openInputs(options, chain);
+  const time = openTime(inputs, clock.monotonicMs(), timeStore.get('\0'));
+  const recorder = new EpochRecorder(claim.task, inputs, time);
+  return new Task({
+    ...{ name: claim.task, incarnation: claim.incarnation, epoch: claim.epoch },
+    ...{
+      broker,
+      clock,
+      changelog,
+      chain,
+      context,
+      inputs,
+      time,
+      state,
+      timeStore,
+      limit,
+      recorder,
+    },
+  });
+}
+
+function openInputs({ broker, positionOf }: TaskOptions, chain: Chain): PartitionInput[] {
+  const inputs = chain.sources.flatMap((source) => {
+    const { name: topic } = source.node.topic;
+    const partitions = broker.describeTopic(topic)?.partitions ?? [];
+    return partitions.flatMap(({ partition }) => {
+      const position = positionOf({ topic, partition }, source);
+      return position === undefined ? [] : new PartitionInput(broker, source, partition, position);
+    });
+  });
+  return inputs.sort((a, b) =>
+    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+  );
+}
+
+function openTime(
+  inputs: readonly PartitionInput[],
+  now: number,
+  snapshot: TimeSnapshot | undefined,
+): TaskTime {
+  const time = new TaskTime(
+    inputs.map((input) => ({ name: input.name, source: input.source.node })),
+    now,
+  );
+  if (snapshot !== undefined) time.restore(snapshot);
+  return time;
+}
+
+/** Plain JSON: a snapshot of time holds nothing that JSON would change. */
+const timeCodec: Codec<TimeSnapshot> = {
+  name: 'json',
+  text: true,
+  encode: (value) => Buffer.from(JSON.stringify(value)),
+  decode: (bytes, start, end) =>
+    JSON.parse(Buffer.from(bytes.subarray(start, end)).toString('utf8')),
+};
+
+const ownKeyCodec = { name: 'none', text: true } as const;
