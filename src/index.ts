@@ -57,7 +57,19 @@ export {
   type WindowResults,
   type WindowTimes,
 } from './dsl/index.ts';
-export { bytes, type Codec, json, keyJson, number, string, structured } from './formats/index.ts';
+export {
+  bytes,
+  type Codec,
+  json,
+  keyJson,
+  number,
+  string,
+  structured,
+  type Version,
+  type Versioned,
+  type VersionOptions,
+  versions,
+} from './formats/index.ts';
 export { type ErrorCode, isMillraceError, MillraceError } from './platform/index.ts';
 export {
   type AggregatingSpec,
@@ -65,9 +77,13 @@ export {
   type BackupOptions,
   type BackupSummary,
   backup,
+  type DropStateOptions,
   type Duration,
   describeGraph,
+  dropState,
   type EntryOptions,
+  type InspectOptions,
+  inspectState,
   type Job,
   type JobHandle,
   type JobMetrics,
@@ -90,6 +106,8 @@ export {
   run,
   type SqlParameters,
   type SqlValue,
+  type StateDescription,
+  type StoreDescription,
   type Timer,
   type TimerService,
   type TopicRecord,

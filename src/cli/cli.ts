@@ -56,6 +56,7 @@ function program(terminal: Terminal): Command {
   addProduce(main, terminal);
   addConsume(main, terminal);
   addSql(main, terminal);
+  addState(main, terminal);
   main
     .command('backup <target>')
     .description('copy the data directory, also while jobs run in it; the copy can be run')
@@ -165,6 +166,23 @@ function addSql(main: Command, terminal: Terminal): void {
     .action(async (select: string | undefined, options) =>
       (await import('./commands/sql.ts')).sql(select, options, terminal),
     );
+}
+
+function addState(main: Command, terminal: Terminal): void {
+  const state = main.command('state').description('what state a job has; drop some of it');
+  const command = (usage: string, text: string) =>
+    state
+      .command(usage)
+      .description(text)
+      .option(...dataOption, dataDefault)
+      .option('--job <name>', 'whose state; not needed where there is one job');
+  command('inspect', 'list the state of a job, running or not: codecs, versions, entries, bytes')
+    .option('--json', 'one JSON object a line')
+    .action(async (options) => (await import('./commands/state.ts')).inspect(options, terminal));
+  command('drop <state>', 'drop a state, or all of a step, while the job is stopped').action(
+    async (name: string, options) =>
+      (await import('./commands/state.ts')).drop(name, options, terminal),
+  );
 }
 
 function version(): string {

@@ -5,6 +5,7 @@ export { type BackupOptions, type BackupSummary, backup } from './backup.ts';
 export { checkGraph } from './compiler/check.ts';
 export { describeGraph, formatMs } from './compiler/describe.ts';
 export { nameSteps } from './compiler/names.ts';
+export { type DropStateOptions, dropState } from './drop-state.ts';
 export { type Duration, durationMs, ttlMs } from './duration.ts';
 export type { EpochBudget } from './epoch-limit.ts';
 export type {
@@ -28,6 +29,12 @@ export type {
   ValueSpec,
   WindowBounds,
 } from './graph.ts';
+export {
+  type InspectOptions,
+  inspectState,
+  type StateDescription,
+  type StoreDescription,
+} from './inspect-state.ts';
 export type { JobHandle } from './job-runner.ts';
 export {
   Log,

@@ -249,7 +249,7 @@ describe('a job whose state no longer fits is refused, saying each difference:',
       );
       expect(failure).toContain(says);
       expect(failure).toMatch(
-        /Put the steps back as they were, or give the changed job another name/,
+        /Put back what was changed; or .*millrace state drop STATE --job fits; or give the changed job/,
       );
       await script.start(before); // as it was, it goes on
       await script.append([{ key: 'a', value: { user: 'a', price: 3 } }]);

@@ -28,10 +28,7 @@ export interface SampleRow {
 /** More fields than this are not made columns. */
 const fieldsMax = 100;
 
-/**
- * JSON as an SQL value: a string as text, a number as number, true as 1, objects and arrays as
- * JSON.
- */
+/** What they write is JSON. */
 const jsonCodecs: ReadonlySet<string> = new Set(['json', 'key-json', 'accumulator']);
 
 /** The key as SQL; `number_of` is a function that whoever runs the query defines. */
@@ -108,6 +105,7 @@ function aggregateColumns(shape: string): ValueColumns | undefined {
   };
 }
 
+/** Of JSON: a string as text, a number as number, true as 1, objects and arrays as JSON. */
 function scalarSql(column: string, codec: string, text: boolean): string {
   if (isJson(codec, text)) return `${column} ->> '$'`;
   return codec === 'number' && !text ? `number_of(${column})` : column;
@@ -122,15 +120,24 @@ interface Field {
   readonly path: string;
 }
 
-/** Members of the objects among some JSON texts, and places of the arrays among them. */
+/** Members of the objects among some JSON texts. */
 function fieldsIn(texts: readonly unknown[]): Field[] {
-  const paths = new Map<string, string>();
-  for (const text of texts) {
-    const parsed: unknown = JSON.parse(String(text));
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) continue;
-    for (const name of Object.keys(parsed)) paths.set(name, memberPath(name));
+  const names = new Set<string>();
+  for (const text of texts) for (const name of membersOf(String(text))) names.add(name);
+  return [...names].slice(0, fieldsMax).map((name) => ({ name, path: memberPath(name) }));
+}
+
+function membersOf(text: string): string[] {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return isObject(parsed) ? Object.keys(parsed) : [];
+  } catch {
+    return []; // a codec of somebody else's has the name of one of ours
   }
-  return [...paths].slice(0, fieldsMax).map(([name, path]) => ({ name, path }));
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Columns with different names; SQL does not tell upper case from lower case. */
