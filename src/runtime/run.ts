@@ -113,7 +113,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
     budget: { ...epochDefaults, ...options.epoch },
     foldIntervalMs: options.foldIntervalMs ?? 10_000,
     stateMemoryMax,
-    unfoldedBytesMax: Math.min(options.unfoldedBytesMax ?? 32 * 1024 * 1024, stateMemoryMax / 5),
+    unfoldedBytesMax: Math.min(options.unfoldedBytesMax ?? 64 * 1024 * 1024, stateMemoryMax / 5),
     onEnd: opened.close,
   });
 }
