@@ -9,6 +9,11 @@ import type { Holder } from './operation.ts';
 const beatMs = 1000;
 /** A file older than this belongs to a process that is dead or stopped. */
 const freshMs = 5000;
+/** Two readings of when one process started differ by less. */
+const startToleranceMs = 10;
+
+/** What the file holds. */
+type Beat = Holder & { readonly startedAtMs?: number };
 
 export class Heartbeat {
   readonly #platform: Platform;
@@ -33,7 +38,28 @@ export class Heartbeat {
     if (modifiedAt === undefined || this.#platform.clock.now() - modifiedAt > freshMs) return false;
     const { host, pid } = this.#platform.process;
     if (holder.host !== host) return true;
-    return holder.pid !== pid && this.#platform.process.isAlive(holder.pid);
+    return holder.pid === pid ? this.#isThisProcess(holder) : this.#isAlive(holder);
+  }
+
+  #isAlive({ pid }: Holder): boolean {
+    return this.#platform.process.isAlive(pid);
+  }
+
+  /** This process has the directory open twice; else another one had its id before. */
+  #isThisProcess(holder: Holder): boolean {
+    const file = this.#platform.files.open(this.#pathOf(holder), 'read');
+    try {
+      const bytes = Buffer.alloc(file.size());
+      const length = file.read(bytes, 0, bytes.length, 0);
+      const { startedAtMs = Number.NaN } = JSON.parse(bytes.toString('utf8', 0, length)) as Beat;
+      const { process } = this.#platform;
+      return Math.abs(startedAtMs - process.startedAtMs) <= startToleranceMs;
+    } catch (error) {
+      if (error instanceof SyntaxError) return false; // cut off by a crash
+      throw error;
+    } finally {
+      file.close();
+    }
   }
 
   close(): void {
@@ -55,7 +81,9 @@ export class Heartbeat {
   #write(): void {
     const file = this.#platform.files.open(this.#pathOf(this.holder), 'write');
     try {
-      file.write(Buffer.from(`${JSON.stringify(this.holder)}\n`), 0);
+      const { startedAtMs } = this.#platform.process;
+      const beat: Beat = { ...this.holder, startedAtMs };
+      file.write(Buffer.from(`${JSON.stringify(beat)}\n`), 0);
     } finally {
       file.close();
     }

@@ -24,7 +24,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   return {
     files: nodeFileSystem(),
     clock: nodeClock(),
-    process: { pid: process.pid, host: hostname(), isAlive },
+    process: { pid: process.pid, host: hostname(), startedAtMs: startedAtMs(), isAlive },
     randomBytes: (length) => randomBytes(length),
     openLock: openSqliteLock,
     openDatabase,
@@ -32,6 +32,11 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     failpoint: failpoint ?? (() => {}),
     background: workerBackground({ failpoint }),
   };
+}
+
+/** Since the machine was started; in worker threads too it is the process that counts. */
+function startedAtMs(): number {
+  return Math.round(Number(process.hrtime.bigint()) / 1e6 - process.uptime() * 1000);
 }
 
 /** A process that this one may not signal is alive. */

@@ -36,6 +36,11 @@ export interface ProcessLock {
 export interface ProcessInfo {
   readonly pid: number;
   readonly host: string;
+  /**
+   * When it started, in ms of a clock that no other process of this host sets back: together with
+   * `pid` it tells a process from one that had its id before.
+   */
+  readonly startedAtMs: number;
   /** Whether a process with this id runs on this host. */
   isAlive(pid: number): boolean;
 }

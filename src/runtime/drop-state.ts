@@ -125,7 +125,8 @@ function chosen(
   );
   if (state !== timeStore && found.length > 0 && !isBook(state)) return found;
   const names = stores.flatMap(([, { name }]) => (name === timeStore || isBook(name) ? [] : name));
-  const likely = nearest(state, names);
+  const steps = names.map((name) => name.slice(0, name.lastIndexOf('/')));
+  const likely = nearest(state, [...names, ...steps]);
   const hint = likely === undefined ? '' : ` Did you mean "${likely}"?`;
   const there = names.length === 0 ? 'It has none.' : `It has: ${names.sort().join(', ')}.`;
   throw new MillraceError(

@@ -70,7 +70,7 @@ describe('a segment of large appends', () => {
         await broker.deleteRecordsBefore({ ...t0, offset: broker.endOf(t0) });
         const filler = appendOf({ topic: 'other', partition: 0 }, ['y'.repeat(10_000)]);
         for (let i = 0; i < 14; i++) await broker.append([{ ...filler }]); // rolls
-        await vi.waitUntil(() => largeFiles(directory).length === 0); // sorted, and cleaned up
+        await vi.waitUntil(() => largeFiles(directory).length === 0, 30_000); // sorted, and cleaned up
       }
       const last = 'z'.repeat(30_000);
       await broker.append([appendOf(t0, [last])]);

@@ -1,8 +1,7 @@
 /** `millrace sql` as people call it: what it prints, and what it says where it can't. */
-import { Writable } from 'node:stream';
 import { beforeAll, expect, test } from 'vitest';
-import { cli } from '../../src/cli/cli.ts';
 import { count, job, json, openLog, run, string, topic, tumbling } from '../../src/index.ts';
+import { millrace } from '../support/millrace-command.ts';
 import { suiteDirectory } from '../support/temporary-directory.ts';
 
 const words = topic('words', { key: string(), value: string() });
@@ -34,28 +33,6 @@ beforeAll(async () => {
   await Promise.all([countWords(one, 'word-count'), countWords(two, 'hours')]);
   await countWords(two, 'minutes');
 });
-
-/** What a command prints to its two outputs, and the code it ends with. */
-async function millrace(...args: readonly string[]): Promise<[number, string, string]> {
-  const texts = ['', ''];
-  const [output, errors] = texts.map(
-    (_, i) =>
-      new Writable({
-        write(chunk, _encoding, done) {
-          texts[i] += chunk;
-          done();
-        },
-      }),
-  ) as [Writable, Writable];
-  const terminal = {
-    input: process.stdin,
-    output,
-    errors,
-    interruption: () => new AbortController().signal,
-  };
-  const code = await cli(args, terminal);
-  return [code, texts[0] ?? '', texts[1] ?? ''];
-}
 
 const byCount = 'SELECT key, n FROM totals_accumulator ORDER BY n DESC, key';
 

@@ -1,7 +1,8 @@
 /**
  * Another process at a test's directory: `peer.ts DIRECTORY ROLE [WHAT]`.
  *
- *   append NAME     after a line on standard input appends `NAME 0`, `NAME 1`, ... one commit each
+ *   append NAME     after a line on standard input appends `NAME 0`, and once another process has
+ *                   begun too, `NAME 1`, ... one commit each
  *   stop FAILPOINT  appends `before`; after a line on standard input it appends `during`, and stops
  *                   itself (SIGSTOP) where it passes the step
  *   job             runs the counting job until it ends; stops itself after a line on standard
@@ -31,7 +32,10 @@ const broker = await openBroker(platform, directory, { durability: 'process' });
 say('open');
 if (role === 'append') {
   await line();
-  for (let i = 0; i < appendsEach; i++) await broker.append([appendOf(records, [`${what} ${i}`])]);
+  for (let i = 0; i < appendsEach; i++) {
+    await broker.append([appendOf(records, [`${what} ${i}`])]);
+    if (i === 0) await bothBegan();
+  }
 } else if (role === 'stop') {
   await broker.append([appendOf(records, ['before'])]);
   say('ready');
@@ -48,6 +52,10 @@ say('done');
 process.stdin.destroy();
 await broker.close();
 await platform.background.close();
+
+async function bothBegan(): Promise<void> {
+  while (broker.endOf(records) < 2) await new Promise((go) => platform.clock.after(1, () => go(0)));
+}
 
 function line(): Promise<unknown> {
   return new Promise((resolve) => process.stdin.once('data', resolve));

@@ -176,6 +176,7 @@ export class SimulatedProcess {
       process: {
         pid: this.pid,
         host: 'simulated',
+        startedAtMs: 0,
         isAlive: (pid) => this.#machine.isAlive(pid),
       },
       background: {
