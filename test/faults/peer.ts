@@ -1,8 +1,8 @@
 /**
  * Another process at a test's directory: `peer.ts DIRECTORY ROLE [WHAT]`.
  *
- *   append NAME     after a line on standard input appends `NAME 0`, and once another process has
- *                   begun too, `NAME 1`, ... one commit each
+ *   append NAME     after a line on standard input appends `NAME 0`, `NAME 1`, ... one commit each
+ *   race NAME       the same, but it waits behind the first one until another process has begun
  *   stop FAILPOINT  appends `before`; after a line on standard input it appends `during`, and stops
  *                   itself (SIGSTOP) where it passes the step
  *   job             runs the counting job until it ends; stops itself after a line on standard
@@ -30,11 +30,11 @@ const platform = nodePlatform({
 
 const broker = await openBroker(platform, directory, { durability: 'process' });
 say('open');
-if (role === 'append') {
+if (role === 'append' || role === 'race') {
   await line();
   for (let i = 0; i < appendsEach; i++) {
     await broker.append([appendOf(records, [`${what} ${i}`])]);
-    if (i === 0) await bothBegan();
+    if (role === 'race' && i === 0) await bothBegan();
   }
 } else if (role === 'stop') {
   await broker.append([appendOf(records, ['before'])]);

@@ -73,7 +73,7 @@ async function until(broker: Broker, target: typeof records, count: number): Pro
 describe('two processes that commit at once', () => {
   test('wake a reader in a third one, which sees each record once and in order', async () => {
     const { directory, broker } = await openHere({ pollMs: 3_600_000 }); // the watch alone wakes it
-    const peers = ['a', 'b'].map((name) => peer(directory, 'append', name));
+    const peers = ['a', 'b'].map((name) => peer(directory, 'race', name));
     await Promise.all(peers.map(({ said }) => said('open')));
     for (const { child } of peers) child.stdin?.write('go\n');
     await until(broker, records, 2 * appendsEach);
