@@ -24,6 +24,14 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   },
   'latency-100k': { runs: [['latency.ts', '100000']], trials: 1 },
   log: { runs: [['log.ts']], trials: 5 },
+  avro: { runs: [['avro.ts'], ['avro.ts', 'select']], trials: 5 },
+  formats: {
+    runs: ['json', 'zod', 'avro', 'messagePack', 'protobuf', 'csv'].map((format) => [
+      'formats.ts',
+      format,
+    ]),
+    trials: 3,
+  },
   commits: {
     runs: [
       ['commits.ts', 'threads'],

@@ -37,6 +37,10 @@ export function toText({ key, value }: RecordLine): string {
   return key === null ? text(value) : `${text(key)}\t${text(value)}`;
 }
 
+/** Neither JSON nor text for people has them; binary formats do, and terminals obey them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+const controls = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/;
+
 /** JSON where `json` and it is; else text; else base64. */
 function readable(bytes: Uint8Array | null, json: boolean): unknown {
   if (bytes === null) return null;
@@ -44,14 +48,19 @@ function readable(bytes: Uint8Array | null, json: boolean): unknown {
   try {
     text = decoder.decode(bytes);
   } catch {
-    return { base64: Buffer.from(bytes).toString('base64') };
+    return base64Of(bytes);
   }
+  if (controls.test(text)) return base64Of(bytes);
   if (!json) return text;
   try {
     return JSON.parse(text);
   } catch {
     return text;
   }
+}
+
+function base64Of(bytes: Uint8Array): { readonly base64: string } {
+  return { base64: Buffer.from(bytes).toString('base64') };
 }
 
 /** Bytes of a key or value in a line: text as it is, `{base64}` as bytes, anything else as JSON. */

@@ -27,5 +27,11 @@ export {
   WindowResults,
   type WindowTimes,
 } from './stream.ts';
-export { type Topic, type TopicSettings, topic } from './topic.ts';
+export {
+  type ReadableTopic,
+  type SelectedTopic,
+  type Topic,
+  type TopicSettings,
+  topic,
+} from './topic.ts';
 export { tumbling } from './window-assigners.ts';

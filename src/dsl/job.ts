@@ -12,7 +12,7 @@ import {
 } from '../runtime/index.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { checkStepName, Stream } from './stream.ts';
-import type { Topic } from './topic.ts';
+import type { ReadableTopic } from './topic.ts';
 
 /** How a job reads a topic. */
 export interface FromOptions<Value> {
@@ -45,8 +45,12 @@ export interface JobContext {
   /**
    * The records of a topic as a stream.
    * @example from(flights, { eventTime: (f) => f.date, outOfOrderness: '3h' })
+   * @example from(flights.select('origin', 'delay'))
    */
-  from<Key, Value>(topic: Topic<Key, Value>, options?: FromOptions<Value>): Stream<Value, Key>;
+  from<Key, Value>(
+    topic: ReadableTopic<Key, Value>,
+    options?: FromOptions<Value>,
+  ): Stream<Value, Key>;
 }
 
 const fromOptions = ['eventTime', 'outOfOrderness', 'idleAfter', 'quietAfter', 'start'] as const;
@@ -89,10 +93,10 @@ function checkJobName(name: string): void {
 
 function addSource<Key, Value>(
   builder: GraphBuilder,
-  topic: Topic<Key, Value>,
+  topic: ReadableTopic<Key, Value>,
   options: FromOptions<Value>,
 ): Stream<Value, Key> {
-  if (topic?.kind !== 'topic') {
+  if (topic?.kind !== 'topic' && topic?.kind !== 'selection') {
     throw new MillraceError(
       'INVALID',
       `Job "${builder.job}": from() takes a topic: make one with topic(name, { key, value }).`,
@@ -111,7 +115,7 @@ function addSource<Key, Value>(
   const edge = builder.add({
     kind: 'source',
     name: undefined,
-    topic: topic as Topic<unknown, unknown>, // the graph does not know types
+    topic: topic as ReadableTopic<unknown, unknown>, // the graph does not know types
     eventTime: eventTime as ((value: unknown) => number) | undefined, // likewise
     outOfOrdernessMs: durationMs(outOfOrderness, `outOfOrderness of ${where}`),
     idleAfterMs: durationMs(idleAfter, `idleAfter of ${where}`),

@@ -1,5 +1,5 @@
 /** Declares the state of a process step. */
-import { type Codec, json, keyJson, ofKeys } from '../formats/index.ts';
+import { type Codec, checkKeyCodec, json, keyJson, ofKeys } from '../formats/index.ts';
 import { MillraceError } from '../platform/index.ts';
 import {
   type AggregatingSpec,
@@ -80,7 +80,12 @@ export function list<Value>(options: Codec<Value> | StateOptions<Value> = {}): L
 export function map<Item, Value>(options: MapOptions<Item, Value> = {}): MapSpec<Item, Value> {
   checkOptions('map()', options, ['key', 'value', 'ttl']);
   const { key = keyJson<Item>(), value: codec = json<Value>() } = options;
-  return { kind: 'map', item: ofKeys(key), codec, ...ttlOf(options, 'map()') };
+  return {
+    kind: 'map',
+    item: ofKeys(checkKeyCodec(key, 'map()')),
+    codec,
+    ...ttlOf(options, 'map()'),
+  };
 }
 
 /**

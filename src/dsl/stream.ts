@@ -3,7 +3,7 @@
  * nothing runs. The types carry what is legal: windows and state need keys, a topic takes only what
  * fits it.
  */
-import { type Codec, keyJson, ofKeys } from '../formats/index.ts';
+import { type Codec, checkKeyCodec, keyJson, ofKeys } from '../formats/index.ts';
 import { MillraceError } from '../platform/index.ts';
 import {
   checkOptions,
@@ -96,12 +96,13 @@ export class Stream<Value, Key> {
     options: KeyByOptions<NewKey> = {},
   ): KeyedStream<Value, NewKey> {
     this.check('keyBy()', key, options, ['name', 'key']);
+    const codec = checkKeyCodec(options.key ?? keyJson<NewKey>(), 'keyBy()');
     const node = {
       kind: 'keyBy' as const,
       input: this.edge,
       name: options.name,
       key: key as (value: unknown) => NewKey, // the graph does not know types
-      codec: ofKeys(options.key ?? keyJson<NewKey>()) as Codec<unknown>, // likewise
+      codec: ofKeys(codec) as Codec<unknown>, // likewise
     };
     return new KeyedStream(this.graph, this.graph.add(node));
   }

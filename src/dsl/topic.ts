@@ -1,11 +1,42 @@
 /** Topics as jobs name them. */
-import type { Codec } from '../formats/index.ts';
-import { checkOptions, checkTopicName, type TopicSpec } from '../runtime/index.ts';
+import { type Codec, checkKeyCodec, type Decoder, select } from '../formats/index.ts';
+import { MillraceError } from '../platform/index.ts';
+import { checkOptions, checkTopicName, type SourceSpec, type TopicSpec } from '../runtime/index.ts';
+
+/** What a job can read: a topic, or some fields of its values. */
+export interface ReadableTopic<Key, Value> extends SourceSpec<Key, Value> {
+  readonly kind: 'topic' | 'selection';
+}
 
 /** A topic: its name, and how its keys and values become bytes. */
-export interface Topic<Key, Value> extends TopicSpec<Key, Value> {
+export interface Topic<Key, Value> extends ReadableTopic<Key, Value>, TopicSpec<Key, Value> {
   readonly kind: 'topic';
+  readonly value: Codec<Value>;
+  /**
+   * The topic with only these fields of its values, for reading. Formats that can skip the others
+   * read faster: Avro several times, CSV somewhat. It is the same topic: positions and state of a
+   * job do not depend on which fields it reads.
+   *
+   * @example from(bids.select('auction', 'price')).filter((bid) => bid.price > 100)
+   */
+  select<Field extends NamesOfFields<Value>>(
+    ...fields: readonly [Field, ...Field[]]
+  ): SelectedTopic<Key, Selected<Value, Field>>;
 }
+
+/** Some fields of the values of a topic. It can be read, but not written. */
+export interface SelectedTopic<Key, Value> extends ReadableTopic<Key, Value> {
+  readonly kind: 'selection';
+}
+
+type NamesOfFields<Value> = Extract<FieldsOf<Value>, string>;
+
+/** Of each member of a union, those fields that it has; what has no fields stays. */
+export type Selected<Value, Field> = Value extends readonly unknown[]
+  ? Value
+  : Value extends object
+    ? Pick<Value, Extract<keyof Value, Field>>
+    : Value;
 
 /** A property, not a method, so that the type of its argument counts. */
 interface Encoder<in Value> {
@@ -66,5 +97,27 @@ export function topic<Key, Value>(
   checkTopicName(name);
   checkOptions(`topic("${name}")`, settings, ['key', 'value', 'partitions']);
   const { key, value, partitions } = settings;
-  return { kind: 'topic', name, key, value, partitions };
+  checkKeyCodec(key, `topic("${name}")`);
+  return {
+    kind: 'topic',
+    name,
+    key,
+    value,
+    partitions,
+    select: (...fields) => selection(name, key, value, fields),
+  };
+}
+
+function selection<Key, Value, Field extends NamesOfFields<Value>>(
+  name: string,
+  key: Codec<Key>,
+  value: Codec<Value>,
+  fields: readonly Field[],
+): SelectedTopic<Key, Selected<Value, Field>> {
+  if (fields.length === 0) {
+    throw new MillraceError('INVALID', `select() of topic("${name}") takes names of fields.`);
+  }
+  const untyped = value as Codec<unknown>; // a format knows its fields by name
+  const decoder = select(untyped, fields) as Decoder<Selected<Value, Field>>; // those fields
+  return { kind: 'selection', name, key, value: decoder };
 }

@@ -75,7 +75,8 @@ function membersOf(value: unknown): [string, unknown][] {
   return Object.entries(value).map(([name, member]) => [step(name), member]);
 }
 
-function step(name: string): string {
+/** `.name`, or `["odd name"]`. */
+export function step(name: string): string {
   return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
 }
 

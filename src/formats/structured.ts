@@ -19,6 +19,7 @@ export function structured<Value>(): Codec<Value> {
 const structuredCodec: Codec<unknown> = {
   name: 'structured-clone',
   text: false,
+  unfitForKeys: 'the serializer of V8 writes as things lie in memory',
   encode(value) {
     check(value);
     return serialize(value);

@@ -63,6 +63,7 @@ function versioned<Value>(versions: readonly Version[]): Versioned<Value> {
     encode: (value) => codec.encode(value),
     decode: (bytes, start, end) => codec.decode(bytes, start, end),
     ...(codec.check === undefined ? {} : { check: (value) => codec.check?.(value) }),
+    ...(codec.unfitForKeys === undefined ? {} : { unfitForKeys: codec.unfitForKeys }),
     versions,
     to<Next>(migrate: (value: Value) => Next, options: VersionOptions<Next> = {}) {
       checkOptions('to() of versions()', options, ['codec']);

@@ -5,7 +5,7 @@
  * Nodes stand in topological order, and a node's id is its index. Functions of the user are the
  * only values in it that are not data. `describe(graph)` prints it in a stable text form.
  */
-import type { Codec } from '../formats/index.ts';
+import type { Codec, Decoder } from '../formats/index.ts';
 import type { State, TimeToLive } from './state.ts';
 
 /** A topic as a job names it. */
@@ -15,6 +15,13 @@ export interface TopicSpec<Key = unknown, Value = unknown> {
   readonly value: Codec<Value>;
   /** For topics that the job makes: how many partitions. Default: as many as its first source. */
   readonly partitions: number | undefined;
+}
+
+/** A topic as a job reads it: perhaps only some fields of its values. */
+export interface SourceSpec<Key = unknown, Value = unknown> {
+  readonly name: string;
+  readonly key: Codec<Key>;
+  readonly value: Decoder<Value>;
 }
 
 /** Where a job begins to read a topic for which it has committed no position yet. */
@@ -37,7 +44,7 @@ export interface SourceNode {
   readonly kind: 'source';
   readonly id: number;
   readonly name: string | undefined;
-  readonly topic: TopicSpec;
+  readonly topic: SourceSpec;
   /** Event time of a value in ms; undefined: the record's own timestamp. */
   readonly eventTime: ((value: unknown) => number) | undefined;
   readonly outOfOrdernessMs: number;

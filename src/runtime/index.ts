@@ -20,6 +20,7 @@ export type {
   ProcessContext,
   ProcessDefinition,
   ReducingSpec,
+  SourceSpec,
   StartPosition,
   StateSpec,
   Timer,

@@ -13,7 +13,7 @@ import {
   type SentRecord,
 } from '../broker/index.ts';
 import { checkOptions, nodePlatform, type Platform } from '../platform/index.ts';
-import type { TopicSpec } from './graph.ts';
+import type { SourceSpec, TopicSpec } from './graph.ts';
 
 export interface OpenLogOptions extends EmbeddedBrokerOptions {
   /** How `send` gathers records. */
@@ -110,7 +110,7 @@ export class Log {
    * for await (const { key, value } of log.records(delays)) console.log(key, value);
    */
   async *records<Key, Value>(
-    topic: TopicSpec<Key, Value>,
+    topic: SourceSpec<Key, Value>,
     options: RecordsOptions = {},
   ): AsyncGenerator<TopicRecord<Key, Value>> {
     checkOptions('records()', options, ['follow', 'from', 'signal']);
@@ -142,7 +142,7 @@ export class Log {
   }
 
   *#read<Key, Value>(
-    topic: TopicSpec<Key, Value>,
+    topic: SourceSpec<Key, Value>,
     partition: number,
     from: number,
     end: number,

@@ -318,8 +318,9 @@ function partitionsOf(script: readonly ScriptStep[]): number {
   return Math.max(1, ...records.map(({ partition = 0 }) => partition + 1));
 }
 
+/** Whole topics, since scripts write to them. */
 function sourcesOf(graph: Graph): TopicSpec[] {
-  return graph.nodes.flatMap((node) => (node.kind === 'source' ? [node.topic] : []));
+  return graph.nodes.flatMap((node) => (node.kind === 'source' ? [node.topic as TopicSpec] : []));
 }
 
 /** Two sinks may write one topic. */
