@@ -1,6 +1,6 @@
 /**
- * What is used of avsc. Its own declarations say `any` for most of it, and lack what differs between
- * kinds of types.
+ * What is used of avsc. Its own declarations say `any` for most of it, and lack what differs
+ * between kinds of types.
  */
 import { type LibraryTypes, strictTypes, type TypeHook } from './avro-types.ts';
 import { loadPackage } from './optional-package.ts';

@@ -1,16 +1,18 @@
 /**
- * Types of avsc, made strict. The library trusts the bytes that it reads: it takes what is not UTF-8
- * for text, changes the sign of whole numbers below -2^52, and reads as many items as a damaged
- * count says. Here such bytes are refused. Text is also written with one call less.
+ * Types of avsc, made strict. The library trusts the bytes that it reads: it takes what is not
+ * UTF-8 for text, changes the sign of whole numbers below -2^52, and reads as many items as a
+ * damaged count says. Here such bytes are refused. Text is also written with one call less.
  *
- * Types are subclasses that `typeHook` puts in the place of the library's own. What they override is
- * not in its documentation, but has been as it is since version 5.0; a package of another version
- * than 5.7 is not taken (package.json).
+ * Types are subclasses that `typeHook` puts in the place of the library's own. What they override
+ * is not in its documentation, but has been as it is since version 5.0; a package of another
+ * version than 5.7 is not taken (package.json).
  */
 import type { AvroType } from './avro-library.ts';
 import { utf8Of } from './utf8.ts';
 
-/** Bytes and a position in them. Reading behind their end gives nonsense, which is noticed later. */
+/**
+ * Bytes and a position in them. Reading behind their end gives nonsense, which is noticed later.
+ */
 export interface Tap {
   readonly buf: Buffer;
   pos: number;

@@ -67,7 +67,8 @@ export function avro<Value>(schema: AvroSchema, options: AvroOptions = {}): Code
   const type = parseSchema(library, schema, 'What is given to avro()');
   const writers = earlier.map((each) => parseSchema(library, each, 'One of `earlier` of avro()'));
   const hasHeader = framing === 'single-object';
-  return codecOf({ library, type, writers: [type, ...writers], hasHeader }) as Codec<Value>; // the caller's claim
+  const codec = codecOf({ library, type, writers: [type, ...writers], hasHeader });
+  return codec as Codec<Value>; // the type parameter is the caller's claim about the schema
 }
 
 interface AvroParts {
@@ -174,8 +175,8 @@ function resolverOf(type: AvroType, writer: AvroType): AvroResolver {
   } catch (cause) {
     throw new MillraceError(
       'INVALID',
-      `The schema of avro() can't read one of \`earlier\`: ${messageOf(cause)}. Give new fields a ` +
-        'default, and renamed ones an alias.',
+      `The schema of avro() can't read one of \`earlier\`: ${messageOf(cause)}. Give new fields ` +
+        'a default, and renamed ones an alias.',
       { cause },
     );
   }
@@ -196,8 +197,8 @@ function schemaOf(
     hasHeader
       ? `The value was written with a schema that ${name} does not know (fingerprint ` +
           `${fingerprint}). Give that schema in \`earlier\` of avro().`
-      : `These ${end - start} bytes do not begin with Avro's header. Read them with the codec they ` +
-          "were written with; bare Avro has framing: 'none'.",
+      : `These ${end - start} bytes do not begin with Avro's header. Read them with the codec ` +
+          "they were written with; bare Avro has framing: 'none'.",
   );
 }
 

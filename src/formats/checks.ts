@@ -1,7 +1,7 @@
 /**
  * Checks of values against a schema, as functions that are put together once: a number here, a
- * record of such fields there. The schema of a format (avro-checks.ts, protobuf-checks.ts) says what
- * its bytes hold; here is what that means for values, and how a refusal reads.
+ * record of such fields there. The schema of a format (avro-checks.ts, protobuf-values.ts) says
+ * what its bytes hold; here is what that means for values, and how a refusal reads.
  *
  * They answer for values that come back equal: a value is refused where a field is missing that
  * would come back with a default, where it has one that would be lost, or where a number would be

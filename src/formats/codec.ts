@@ -9,8 +9,8 @@ export interface Decoder<Value> {
 }
 
 /**
- * How a key or a value becomes bytes and comes back. What codecs keep can't be seen from outside, so
- * that they may be shared.
+ * How a key or a value becomes bytes and comes back. What codecs keep can't be seen from outside,
+ * so that they may be shared.
  */
 export interface Codec<Value> extends Decoder<Value> {
   /**

@@ -1,6 +1,6 @@
 /**
- * CSV: a value is a row, its fields are columns with types. Quoting is that of RFC 4180: a field with
- * a delimiter, a quote, or a line end in it stands in quotes, and quotes in it are doubled.
+ * CSV: a value is a row, its fields are columns with types. Quoting is that of RFC 4180: a field
+ * with a delimiter, a quote, or a line end in it stands in quotes, and quotes in it are doubled.
  */
 import { checkOptions, MillraceError } from '../platform/index.ts';
 import {
@@ -211,8 +211,8 @@ function readerOf(
 function undecodable({ source }: CsvRow, column: string, cause: Error): MillraceError {
   return new MillraceError(
     'DECODE',
-    `${shorten(source)} is no row of these columns (at "${column}": ${cause.message}). Correct the ` +
-      'columns of csv(), or whoever writes it.',
+    `${shorten(source)} is no row of these columns (at "${column}": ${cause.message}). Correct ` +
+      'the columns of csv(), or whoever writes it.',
   );
 }
 

@@ -237,7 +237,8 @@ interface Long {
 
 function numberOf(name: string): (decoded: unknown) => number {
   return (decoded) => {
-    const number = typeof decoded === 'number' ? decoded : (decoded as Long).toNumber(); // else it is
+    // What is no number is a Long of its package.
+    const number = typeof decoded === 'number' ? decoded : (decoded as Long).toNumber();
     if (Number.isSafeInteger(number)) return number + 0; // no -0
     throw new Error(`${name} is about ${number}, more than a number holds exactly`);
   };

@@ -30,9 +30,9 @@ export interface ProtobufOptions {
  * Protocol Buffers, by the package protobufjs. The type is the caller's word for what the message
  * says; each value is checked against it when it is written.
  *
- * Fields have the names of protobufjs: `first_name` in a .proto is `firstName`. Those of 64 bits are
- * numbers, up to 2^53 - 1; `bytes` are Buffers; enums are their numbers. A value has all fields but
- * those that know whether they were set: messages, `optional`, members of a `oneof`.
+ * Fields have the names of protobufjs: `first_name` in a .proto is `firstName`. Those of 64 bits
+ * are numbers, up to 2^53 - 1; `bytes` are Buffers; enums are their numbers. A value has all fields
+ * but those that know whether they were set: messages, `optional`, members of a `oneof`.
  *
  * @example
  * const bids = topic('bids', {
@@ -97,8 +97,8 @@ function typeOf({ schema, message }: ProtobufOptions): ProtobufType {
     if (cause instanceof MillraceError) throw cause;
     throw new MillraceError(
       'INVALID',
-      `protobuf() can't make the message ${JSON.stringify(message)}: ${messageOf(cause)}. A schema ` +
-        'of several files is loaded with loadSync() of protobufjs, and given as its Root.',
+      `protobuf() can't make the message ${JSON.stringify(message)}: ${messageOf(cause)}. A ` +
+        'schema of several files is loaded with loadSync() of protobufjs, and given as its Root.',
       { cause },
     );
   }

@@ -23,8 +23,8 @@ export function checkReplaced(
   if (inText === 0 || inText <= countInBytes(bytes, start, end)) return;
   throw new MillraceError(
     'DECODE',
-    `A text in these ${end - start} bytes of ${format} is not UTF-8. Read them with the codec they ` +
-      'were written with, or with bytes().',
+    `A text in these ${end - start} bytes of ${format} is not UTF-8. Read them with the codec ` +
+      'they were written with, or with bytes().',
   );
 }
 

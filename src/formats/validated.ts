@@ -2,9 +2,9 @@
  * A codec whose values a schema validates: any that has the interface of Standard Schema, such as
  * those of zod, valibot and arktype.
  *
- * A schema may change what it validates: fill in defaults, drop members, turn text into numbers. That
- * is welcome when decoding, and its output is the value. When encoding, the schema must give the
- * value back as it is, or it would come back as another one.
+ * A schema may change what it validates: fill in defaults, drop members, turn text into numbers.
+ * That is welcome when decoding, and its output is the value. When encoding, the schema must give
+ * the value back as it is, or it would come back as another one.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import {
@@ -72,8 +72,8 @@ function outputOf(schema: StandardSchemaV1, value: unknown, code: ErrorCode): un
     result.then(undefined, () => {}); // nobody waits for it
     throw new MillraceError(
       'INVALID',
-      `The schema (${schema['~standard'].vendor}) validates asynchronously, and codecs can't wait. ` +
-        'Use a schema that does not, and validate the rest in a step of the job.',
+      `The schema (${schema['~standard'].vendor}) validates asynchronously, and codecs can't ` +
+        'wait. Use a schema that does not, and validate the rest in a step of the job.',
     );
   }
   if (result.issues === undefined) return result.value;
@@ -106,8 +106,8 @@ function checkGivenBack(value: unknown, output: unknown): void {
   if (path === undefined) return;
   throw new MillraceError(
     'ENCODE',
-    `The schema would not give this value back: it changes $${path}. Write what the schema gives, ` +
-      "or use a schema that changes nothing, or validate: 'decode'.",
+    `The schema would not give this value back: it changes $${path}. Write what the schema ` +
+      "gives, or use a schema that changes nothing, or validate: 'decode'.",
   );
 }
 
