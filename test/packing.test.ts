@@ -64,6 +64,14 @@ test('the tarball, installed into an empty project, runs the program of the READ
   const lines = await outputOf(['consume', 'delays-by-hour', '--follow', '--json', '--max', '2']);
   job.kill('SIGINT');
   expect(await ended).toBe(0);
+
+  // Packages that only some formats need are not installed, and named where one is used.
+  const script = "import { avro } from 'millrace'; avro('long')";
+  const failed = execute(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd: directory,
+  });
+  await expect(failed).rejects.toThrow('avro() needs the package avsc, which is not installed');
+
   const sql = 'SELECT count(*) AS windows FROM window_of_flights_keyed_1_windows';
   expect(await outputOf(['sql', sql, '--json'])).toBe('{"windows":4}\n');
 

@@ -2,6 +2,7 @@
 import { Readable, Writable } from 'node:stream';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { cli } from '../../src/cli/cli.ts';
+import { avro, messagePack } from '../../src/formats/index.ts';
 import { suiteDirectory, temporaryDirectory } from '../support/temporary-directory.ts';
 
 interface Ended {
@@ -99,6 +100,23 @@ describe('consume --json', () => {
     const again = linesOf(await millrace('consume again --json --data DATA'));
     expect(again).toEqual(linesOf(consumed).map((line) => ({ ...line, topic: 'again' })));
   });
+});
+
+test('binary values are shown as base64, which produce --json takes again', async () => {
+  const millrace = commandLine();
+  const values = [
+    Uint8Array.of(0x08, 0x05), // Protobuf: field 1 is 5; no text, though it is UTF-8
+    avro('string').encode('a'),
+    messagePack().encode({ a: 1 }),
+  ].map((bytes) => ({ base64: Buffer.from(bytes).toString('base64') }));
+  const lines = values.map((value) => JSON.stringify({ value })).join('\n');
+  await millrace('produce binary --create --json --data DATA', lines);
+  const plain = await millrace('consume binary --data DATA');
+  expect(plain.output).toBe(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+  const consumed = await millrace('consume binary --json --data DATA');
+  await millrace('produce again --create --json --data DATA', consumed.output);
+  const again = linesOf(await millrace('consume again --json --data DATA'));
+  expect(again.map(({ value }) => value)).toEqual(values);
 });
 
 describe('consume', () => {
