@@ -34,6 +34,14 @@ export class KeyFactory {
     return key;
   }
 
+  /**
+   * The key of a record that was just read. `to` writes its value, and stores are behind a keyBy:
+   * how they would know it is worked out when somebody asks.
+   */
+  ofRecord(value: unknown): Key {
+    return new RecordKey(this, value);
+  }
+
   /** The key of an entry that comes out of a store. */
   ofState(state: StateKey): Key {
     const known = this.#byState.get(state);
@@ -43,5 +51,19 @@ export class KeyFactory {
     if (this.#byState.size >= rememberedMax) this.#byState = new Map();
     this.#byState.set(state, key);
     return key;
+  }
+}
+
+class RecordKey implements Key {
+  readonly value: unknown;
+  readonly #keys: KeyFactory;
+
+  constructor(keys: KeyFactory, value: unknown) {
+    this.#keys = keys;
+    this.value = value;
+  }
+
+  get state(): StateKey {
+    return this.#keys.of(this.value).state;
   }
 }

@@ -118,7 +118,7 @@ export class PartitionInput implements TopicPartition {
     const { keys, node } = this.source;
     const { bytes, keyStart, keyEnd } = this.#cursor;
     if (keys === undefined || keyStart < 0) return null;
-    return keys.of(node.topic.key.decode(bytes, keyStart, keyEnd));
+    return keys.ofRecord(node.topic.key.decode(bytes, keyStart, keyEnd));
   }
 
   #eventTime(eventTime: (value: unknown) => number): number {
