@@ -2,7 +2,8 @@
  * What every codec keeps; each runs this suite on values of its own:
  * 1. What was encoded is decoded equal, wherever in the bytes it stands.
  * 2. Encoded bytes are the caller's: encoding another value does not change them.
- * 3. Decoded values keep nothing of the bytes: they stay as they are when those are overwritten.
+ * 3. Decoded values keep nothing of the bytes: they stay as they are when those are overwritten, and
+ *    when another value is decoded.
  * 4. `check` takes what `encode` takes.
  * 5. Bytes that are cut short, or have others behind them, are refused where the format can tell.
  * 6. Any bytes at all are decoded, or refused with DECODE; nothing else happens.
@@ -28,13 +29,15 @@ export function codecContract<Value>(name: string, harness: CodecHarness<Value>)
   describe(`${name} keeps the contract of codecs`, () => {
     test('what was encoded is decoded equal, wherever it stands, and keeps nothing', () => {
       fc.assert(
-        fc.property(values, between, (value, [before, behind]) => {
+        fc.property(values, values, between, (value, other, [before, behind]) => {
           const encoded = codec.encode(value);
           codec.check?.(value);
           const all = Buffer.concat([before, encoded, behind]);
           const decoded = codec.decode(all, before.length, before.length + encoded.length);
           expect(decoded).toStrictEqual(value);
           all.fill(0xaa);
+          const another = codec.encode(other);
+          codec.decode(another, 0, another.length);
           expect(decoded).toStrictEqual(value);
         }),
         { numRuns },

@@ -271,6 +271,23 @@ describe('avro refuses bytes', () => {
     expect(again(codec, codec, 'a\ufffd')).toBe('a\ufffd');
   });
 
+  test('with a block of items that would lead back to where it began', () => {
+    const fields = [
+      { name: 'list', type: { type: 'array', items: 'int' } },
+      { name: 'byName', type: { type: 'map', values: 'int' } },
+      { name: 'n', type: 'int' },
+    ];
+    const codec = avro({ type: 'record', name: 'Some', fields }, { framing: 'none' });
+    const some = codec.select?.(['n']) as Decoding;
+    for (const bytes of [Uint8Array.of(1, 3, 0, 0, 0), Uint8Array.of(0, 1, 3, 0, 0)]) {
+      for (const each of [codec, some]) {
+        expect(() => each.decode(bytes, 0, bytes.length)).toThrow(
+          expect.objectContaining({ code: 'DECODE' }),
+        );
+      }
+    }
+  });
+
   test('with a whole number beyond what numbers hold', () => {
     const bytes = Buffer.from('feffffffffffffffff01', 'hex');
     const codec = avro('long', { framing: 'none' });

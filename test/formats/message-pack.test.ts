@@ -29,6 +29,10 @@ test('messagePack reads whole numbers of 64 bits as numbers', () => {
   expect(decoded('d3ffffff0000000000')).toBe(-(2 ** 40));
 });
 
+test('messagePack keeps a replacement character that is meant', () => {
+  expect(again({ 'a\ufffd': ['\ufffdb'] })).toEqual({ 'a\ufffd': ['\ufffdb'] });
+});
+
 test('messagePack keeps members that look like methods or classes', () => {
   const value = { toJSON: 1, constructor: 'x', hasOwnProperty: null };
   expect(again(value)).toStrictEqual(value);

@@ -37,6 +37,11 @@ describe('protobuf writes and reads', () => {
     expect(decoded('080120052a036e6577')).toStrictEqual({ auction: 1, firstName: '' });
   });
 
+  test('a replacement character that is meant', () => {
+    const bytes = codec.encode({ auction: 1, firstName: '\ufffd' });
+    expect(codec.decode(bytes, 0, bytes.length).firstName).toBe('\ufffd');
+  });
+
   test('schemas as text, as descriptors, and as what was loaded', () => {
     const { root } = protobufjs.parse(schema);
     const bid = { auction: 7, firstName: 'a', note: 'n' };
