@@ -128,7 +128,7 @@ function strictText({ StringType }: LibraryTypes): SimpleType {
       return texts.of(tap.buf, start, tap.pos);
     }
 
-    /** Of 100 ns for a text of 20 or 70 characters, 30 and 60 are left. */
+    /** Half of the library's time: 35 ns for 20 or 70 characters. */
     override _write(tap: Tap, value: string): void {
       const { length } = value;
       const isShort = length <= shortMax;

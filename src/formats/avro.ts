@@ -137,7 +137,7 @@ function writerOf(type: AvroType, header: Buffer): (value: unknown) => Uint8Arra
       end = header.length;
     }
     slab.set(header, start);
-    const encoded = new Uint8Array(slab.buffer, start, end - start); // half the time of subarray()
+    const encoded = slab.subarray(start, end);
     start = end;
     return encoded;
   };

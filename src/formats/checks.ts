@@ -32,8 +32,8 @@ export function wouldChange(format: string, { path, what }: Fault): MillraceErro
 }
 
 /**
- * `wanted` says what `accepts` takes: `a number`. What is checked often is written out below, since
- * a call less is worth 10 ns.
+ * `wanted` says what `accepts` takes: `a number`. What is checked often is written out below, with
+ * a call less.
  */
 export function checkThat(wanted: string, accepts: (value: unknown) => boolean): Check {
   return (value) => (accepts(value) ? undefined : notWanted(value, wanted));
@@ -128,7 +128,7 @@ export function checkRecord(
 
 function membersOf(value: object): number {
   let count = 0;
-  for (const _ in value) count++; // half the time of Object.keys()
+  for (const _ in value) count++; // without making an array
   return count;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Short texts that come again and again: codes, names of channels, currencies. Looking for one among
- * the last ones takes 15 to 25 ns, making it anew 70, and then it is garbage.
+ * Short texts that come again and again: codes, names of channels, currencies. Looking for one
+ * among the last ones takes 20 ns, making it anew 75, and then it is garbage.
  */
 import { utf8Of } from './utf8.ts';
 
