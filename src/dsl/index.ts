@@ -16,16 +16,14 @@ export {
   type TtlOptions,
   value,
 } from './state-specs.ts';
+export type { StepOptions } from './step-options.ts';
 export {
   type KeyByOptions,
   KeyedStream,
   type RunningOptions,
-  type StepOptions,
   Stream,
   type ToOptions,
-  WindowedStream,
   WindowResults,
-  type WindowTimes,
 } from './stream.ts';
 export {
   type ReadableTopic,
@@ -34,4 +32,11 @@ export {
   type TopicSettings,
   topic,
 } from './topic.ts';
-export { tumbling } from './window-assigners.ts';
+export {
+  type CumulatingOptions,
+  cumulating,
+  type HoppingOptions,
+  hopping,
+  tumbling,
+} from './window-assigners.ts';
+export { WindowedStream, type WindowTimes } from './windowed-stream.ts';

@@ -11,7 +11,8 @@ import {
   type StartPosition,
 } from '../runtime/index.ts';
 import { GraphBuilder } from './graph-builder.ts';
-import { checkStepName, Stream } from './stream.ts';
+import { checkStepName } from './step-options.ts';
+import { Stream } from './stream.ts';
 import type { ReadableTopic } from './topic.ts';
 
 /** How a job reads a topic. */

@@ -19,7 +19,8 @@ export function reducing<Value>(combine: (reduced: Value, value: Value) => Value
       name: 'reduce',
       create: () => undefined,
       add: (reduced, value) => add(reduced as Value | undefined, value as Value), // as made here
-      merge: (left, right) => combine(left as Value, right as Value), // the same
+      merge: (left, right) =>
+        right === undefined ? left : add(left as Value | undefined, right as Value), // the same
       result: (reduced) => reduced,
       codec,
     },

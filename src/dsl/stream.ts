@@ -10,21 +10,18 @@ import {
   type Edge,
   type ProcessDefinition,
   type StateSpec,
-  type TumblingWindows,
   type ValueState,
-  type WindowBounds,
+  type WindowAssigner,
 } from '../runtime/index.ts';
 import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import type { ProcessFunctions, StateSpecs } from './process.ts';
 import { reducing } from './reducing.ts';
 import { type AgeingOptions, ttlOf } from './state-specs.ts';
+import { checkStepName, nameOf, type StepOptions } from './step-options.ts';
 import type { HoldsFieldsOf, Topic, TopicFor } from './topic.ts';
-
-/** A name for a step: errors and metrics show it, and the state of a step is kept under it. */
-export interface StepOptions {
-  readonly name?: string;
-}
+import { checkAssigner } from './window-assigners.ts';
+import { WindowedStream } from './windowed-stream.ts';
 
 /** `ttl`: a key that gets no record for so long begins anew. */
 export interface RunningOptions extends StepOptions, AgeingOptions {}
@@ -37,12 +34,6 @@ export interface KeyByOptions<Key> extends StepOptions {
 export interface ToOptions<Value, Key> {
   /** The key of the written record, instead of the stream's. */
   readonly key: (value: Value) => Key;
-}
-
-/** When a window of a result begins and ends, in ms since the epoch: `[windowStart, windowEnd)`. */
-export interface WindowTimes {
-  readonly windowStart: number;
-  readonly windowEnd: number;
 }
 
 /** A stream of values; `Key` is what `to` writes as the key of each record. */
@@ -213,14 +204,14 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
    * Groups the records of each key by event time.
    * @example flights.keyBy((f) => f.origin).window(tumbling('1h'))
    */
-  window(assigner: TumblingWindows): WindowedStream<Value, Key> {
-    if (assigner?.kind !== 'tumbling') {
-      throw new MillraceError(
-        'INVALID',
-        `Job "${this.graph.job}": window() takes tumbling(size); other windows do not exist yet.`,
-      );
-    }
-    return new WindowedStream(this.graph, this.edge, assigner);
+  window(assigner: WindowAssigner): WindowedStream<Value, Key> {
+    checkAssigner(assigner, this.graph.job);
+    return new WindowedStream({
+      graph: this.graph,
+      input: this.edge,
+      assigner,
+      results: <Result>(edge: Edge) => new WindowResults<Result, Key, Value>(this.graph, edge),
+    });
   }
 
   /**
@@ -310,68 +301,6 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   }
 }
 
-/** The records of each key, by window; say what is to be made of them. */
-export class WindowedStream<Value, Key> {
-  readonly #graph: GraphBuilder;
-  readonly #edge: Edge;
-  readonly #assigner: TumblingWindows;
-
-  constructor(graph: GraphBuilder, edge: Edge, assigner: TumblingWindows) {
-    this.#graph = graph;
-    this.#edge = edge;
-    this.#assigner = assigner;
-  }
-
-  /**
-   * One result for each key and window, once the watermark has passed its end; records that come
-   * later go to `late`.
-   * @example .window(tumbling('1h')).aggregate({ flights: count(), worst: max((f) => f.delay) })
-   */
-  aggregate<Fields extends Aggregates<Value>>(
-    fields: Fields,
-    options: StepOptions = {},
-  ): WindowResults<ResultsOf<Fields> & WindowTimes, Key, Value> {
-    checkOptions('aggregate()', options, ['name']);
-    checkStepName(this.#graph.job, options.name);
-    const aggregate = composite(fields, 'aggregate()', ['windowStart', 'windowEnd']);
-    const edge = this.#graph.add({
-      kind: 'window',
-      input: this.#edge,
-      name: options.name,
-      assigner: this.#assigner,
-      aggregate,
-      result: (result, { start, end }: WindowBounds) => ({
-        ...(result as object), // composite results are objects
-        windowStart: start,
-        windowEnd: end,
-      }),
-    });
-    return new WindowResults(this.#graph, edge);
-  }
-
-  /**
-   * Combines the values of each key and window, one after another, in the order of arrival.
-   * @example .window(tumbling('1m')).reduce((best, bid) => (bid.price > best.price ? bid : best))
-   */
-  reduce(
-    combine: (reduced: Value, value: Value) => Value,
-    options: StepOptions = {},
-  ): WindowResults<Value, Key, Value> {
-    checkOptions('reduce()', options, ['name']);
-    checkStepName(this.#graph.job, options.name);
-    const { aggregation } = reducing(combine);
-    const edge = this.#graph.add({
-      kind: 'window',
-      input: this.#edge,
-      name: options.name,
-      assigner: this.#assigner,
-      aggregate: aggregation,
-      result: (result) => result,
-    });
-    return new WindowResults(this.#graph, edge);
-  }
-}
-
 /** The results of windows, and the records that came too late for theirs. */
 export class WindowResults<Value, Key, In> extends KeyedStream<Value, Key> {
   /**
@@ -380,18 +309,4 @@ export class WindowResults<Value, Key, In> extends KeyedStream<Value, Key> {
   get late(): KeyedStream<In, Key> {
     return new KeyedStream(this.graph, { node: this.edge.node, port: 'late' });
   }
-}
-
-/** Fails with `INVALID`. */
-export function checkStepName(job: string, name: string | undefined): void {
-  if (name === undefined || /^[a-zA-Z0-9._-]{1,200}$/.test(name)) return;
-  throw new MillraceError(
-    'INVALID',
-    `Job "${job}": a step can't be named ${JSON.stringify(name)}: use 1 to 200 letters, ` +
-      `digits, dots, underscores or hyphens.`,
-  );
-}
-
-function nameOf({ name }: StepOptions): StepOptions {
-  return name === undefined ? {} : { name };
 }

@@ -4,6 +4,7 @@
  */
 import { assert, unreachable } from '../platform/index.ts';
 import type { StoreRegistry } from '../state/index.ts';
+import { buildWindow } from './build-window.ts';
 import { labelOf, labelOfKind, nameSteps, upstream } from './compiler/names.ts';
 import type {
   Graph,
@@ -29,7 +30,6 @@ import {
 } from './operators/stateless.ts';
 import { declareState } from './operators/states.ts';
 import { TopicOutput } from './operators/topic-output.ts';
-import { WindowOperator } from './operators/window.ts';
 
 /** What a task runs. */
 export interface Chain {
@@ -126,14 +126,7 @@ class ChainBuilder {
   #window(node: WindowNode, step: Step, next: Receiver, late: Receiver | undefined): Receiver {
     const { context, stores } = this.#options;
     const keys = this.#keysFor(node);
-    const { sizeMs, offsetMs } = node.assigner;
-    const store = stores.timed({
-      name: `${step.name}/windows`,
-      value: node.aggregate.codec,
-      keyCodec: keys.codec,
-      shape: `tumbling ${sizeMs} ms, offset ${offsetMs} ms, ${node.aggregate.name}`,
-    });
-    const operator = new WindowOperator({ context, step, node, keys, store, next, late });
+    const operator = buildWindow({ context, stores, step, node, keys, next, late });
     this.#timed.push(operator);
     return operator;
   }

@@ -7,6 +7,7 @@
  */
 import type { Codec, Decoder } from '../formats/index.ts';
 import type { State, TimeToLive } from './state.ts';
+import type { WindowAssigner, WindowBounds } from './windows.ts';
 
 /** A topic as a job names it. */
 export interface TopicSpec<Key = unknown, Value = unknown> {
@@ -86,7 +87,7 @@ export interface ProcessNode extends NodeBase {
 
 export interface WindowNode extends NodeBase {
   readonly kind: 'window';
-  readonly assigner: TumblingWindows;
+  readonly assigner: WindowAssigner;
   readonly aggregate: Aggregation;
   /** Makes the emitted value out of the aggregate's result. */
   readonly result: (result: unknown, window: WindowBounds) => unknown;
@@ -115,27 +116,14 @@ export interface Graph {
 }
 
 /**
- * Windows of one size that follow one another; `[start, start + size)`, aligned to the epoch plus
- * `offset`.
- */
-export interface TumblingWindows {
-  readonly kind: 'tumbling';
-  readonly sizeMs: number;
-  readonly offsetMs: number;
-}
-
-export interface WindowBounds {
-  /** First millisecond. */
-  readonly start: number;
-  /** The millisecond after the last. */
-  readonly end: number;
-}
-
-/**
  * An incremental aggregate. Accumulators are plain JSON values that belong to the operator: `add`
  * may change the one it is given and return it, so that a record costs no allocation. What `result`
- * returns is a value of its own, which later calls never change. `merge` is for windows that merge
- * and for two-phase aggregation.
+ * returns is a value of its own, which later calls never change.
+ *
+ * `merge(left, right)` is for windows that are made of slices or merge, and for two-phase
+ * aggregation: the records of `left` come before those of `right`. It may change `left` and return
+ * it; `right` goes on to be used, so it must not change it, nor return a part of it that `add` or
+ * `merge` would change. One of the two may be what `create` made.
  */
 export interface Aggregation<Value = unknown, Accumulator = unknown, Result = unknown> {
   /** Part of the state's shape: `count`, `mean`, `{flights: count, ...}`. */

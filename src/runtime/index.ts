@@ -26,9 +26,8 @@ export type {
   Timer,
   TimerService,
   TopicSpec,
-  TumblingWindows,
   ValueSpec,
-  WindowBounds,
+  WindowNode,
 } from './graph.ts';
 export {
   type InspectOptions,
@@ -59,3 +58,11 @@ export type {
   ValueState,
 } from './state.ts';
 export type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';
+export {
+  type CumulatingWindows,
+  type HoppingWindows,
+  hoppingSliceMs,
+  type TumblingWindows,
+  type WindowAssigner,
+  type WindowBounds,
+} from './windows.ts';

@@ -9,7 +9,9 @@ import { describe, expect, test } from 'vitest';
 import { MemoryBroker, openBroker } from '../../src/broker/index.ts';
 import {
   count,
+  cumulating,
   type FromOptions,
+  hopping,
   type JobContext,
   job,
   mean,
@@ -85,6 +87,17 @@ describe('a wrong option is refused, with the likely one, of', () => {
     ['createTopic', () => broker().createTopic('no/name'), 'no/name'],
     ['tumbling', () => tumbling('1h', wrong({ ofset: '1m' })), 'did you mean "offset"?'],
     ['tumbling', () => tumbling(0), "The size of a window can't be 0: it is at least one whole"],
+    ['hopping', () => hopping('1h', wrong({ evry: '1m' })), 'did you mean "every"?'],
+    ['hopping', () => hopping('1h', wrong({})), "{ every } of hopping() can't be undefined"],
+    ['hopping', () => hopping('1h', { every: '2h' }), 'windows of 1h every 2h would leave out'],
+    ['hopping', () => hopping('1d', { every: '7s' }), 'made of 86400 slices each, and 10000 is'],
+    ['cumulating', () => cumulating('1h', { every: '7m' }), "1h can't be divided into steps of 7m"],
+    ['cumulating', () => cumulating('1d', { every: '1s' }), 'made of 86400 slices each, and 10000'],
+    [
+      'window',
+      () => job('x', ({ from }) => from(orders).keyBy(String).window(wrong('1h'))),
+      'Job "x": window() takes windows: call one of tumbling(), hopping(), ',
+    ],
     [
       'map',
       () =>

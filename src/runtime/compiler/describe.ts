@@ -5,6 +5,7 @@
 import { unreachable } from '../../platform/index.ts';
 import type { Graph, GraphNode, ProcessDefinition, StateSpec } from '../graph.ts';
 import type { TimeToLive } from '../state.ts';
+import type { WindowAssigner } from '../windows.ts';
 import { nameSteps } from './names.ts';
 
 /** The steps of a graph as text, a line each. Fails with `INVALID` for an ambiguous identity. */
@@ -38,19 +39,31 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
       return `keyBy${named} (${node.codec.name})`;
     case 'process':
       return `${node.label} [state ${identity}]${describeState(node.definition)}`;
-    case 'window': {
-      const { sizeMs, offsetMs } = node.assigner;
-      const offset = offsetMs === 0 ? '' : ` offset ${formatMs(offsetMs)}`;
-      return (
-        `window tumbling ${formatMs(sizeMs)}${offset} ${node.aggregate.name} [state ` +
-        `${identity}]`
-      );
-    }
+    case 'window':
+      return `window ${describeWindows(node.assigner)} ${node.aggregate.name} [state ${identity}]`;
     case 'sink':
       return `to ${node.topic.name} (key ${node.topic.key.name}, value ${node.topic.value.name})`;
     default:
       return unreachable(node);
   }
+}
+
+function describeWindows(assigner: WindowAssigner): string {
+  switch (assigner.kind) {
+    case 'tumbling':
+      return `tumbling ${formatMs(assigner.sizeMs)}${describeOffset(assigner.offsetMs)}`;
+    case 'hopping':
+    case 'cumulating': {
+      const { kind, sizeMs, everyMs, offsetMs } = assigner;
+      return `${kind} ${formatMs(sizeMs)} every ${formatMs(everyMs)}${describeOffset(offsetMs)}`;
+    }
+    default:
+      return unreachable(assigner);
+  }
+}
+
+function describeOffset(offsetMs: number): string {
+  return offsetMs === 0 ? '' : ` offset ${formatMs(offsetMs)}`;
 }
 
 function describeTime(node: GraphNode & { kind: 'source' }): string {

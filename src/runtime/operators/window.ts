@@ -10,14 +10,17 @@
  * late stream and is counted.
  */
 import type { TimedStore } from '../../state/index.ts';
-import type { Aggregation, WindowBounds, WindowNode } from '../graph.ts';
+import type { Aggregation, WindowNode } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
+import type { TumblingWindows, WindowBounds } from '../windows.ts';
+import { modulo } from './slices.ts';
 
 export interface WindowParts {
   readonly context: OperatorContext;
   readonly step: Step;
   readonly node: WindowNode;
+  readonly assigner: TumblingWindows;
   readonly keys: KeyFactory;
   readonly store: TimedStore<unknown>;
   readonly next: Receiver;
@@ -41,8 +44,8 @@ export class WindowOperator implements Receiver, TimedOperator {
     this.#context = parts.context;
     this.#store = parts.store;
     this.#aggregate = parts.node.aggregate;
-    this.#sizeMs = parts.node.assigner.sizeMs;
-    this.#offsetMs = parts.node.assigner.offsetMs;
+    this.#sizeMs = parts.assigner.sizeMs;
+    this.#offsetMs = parts.assigner.offsetMs;
   }
 
   receive(value: unknown, timestamp: number, key: Key): void {
@@ -87,10 +90,4 @@ export class WindowOperator implements Receiver, TimedOperator {
   #startOf(timestamp: number): number {
     return timestamp - modulo(timestamp - this.#offsetMs, this.#sizeMs);
   }
-}
-
-/** Not negative, also before 1970. */
-function modulo(value: number, divisor: number): number {
-  const rest = value % divisor;
-  return rest < 0 ? rest + divisor : rest;
 }

@@ -63,8 +63,8 @@ function placeColumns(record: StoreRecord): Column[] {
   const window = windowShapeOf(shape);
   if (window === undefined) return [{ name: 'time', sql: 'time' }];
   return [
-    { name: 'window_start', sql: `time + 1 - ${window.sizeMs}` },
-    { name: 'window_end', sql: 'time + 1' },
+    { name: `${window.piece}_start`, sql: window.start },
+    { name: `${window.piece}_end`, sql: window.end },
   ];
 }
 

@@ -1,21 +1,38 @@
 /**
- * What the recorded shape of a store says about its rows: the size of windows, and how an
+ * What the recorded shape of a store says about its rows: the windows, and how an
  * aggregate's accumulator becomes a result.
  *
  * Aggregates are known here by the names that they record, with what their accumulators are (see
  * src/dsl/aggregates); a name that is not known shows its accumulator as it is.
  */
+import { hoppingSliceMs } from '../windows.ts';
 
-/** A window ends 1 ms after the time of its entry, and is `sizeMs` long. */
+/** What a store of windows is made of: pieces of time, and the shape of what is kept for each. */
 export interface WindowShape {
-  readonly sizeMs: number;
-  /** The shape of what is kept for a window. */
+  /** `window`, or `slice` where windows share what is kept. */
+  readonly piece: 'window' | 'slice';
+  /** SQL of the piece's first millisecond, and of the one after its last. */
+  readonly start: string;
+  readonly end: string;
   readonly of: string;
 }
 
+/** Undefined for what is no window. An entry lies at the last millisecond of its piece. */
 export function windowShapeOf(shape: string): WindowShape | undefined {
-  const [, size, of] = /^tumbling (\d+) ms, offset \d+ ms, (.*)$/s.exec(shape) ?? [];
-  return size === undefined || of === undefined ? undefined : { sizeMs: Number(size), of };
+  const [, tumbling, ofTumbling] = /^tumbling (\d+) ms, offset \d+ ms, (.*)$/s.exec(shape) ?? [];
+  if (tumbling !== undefined && ofTumbling !== undefined) {
+    return { piece: 'window', ...piece(Number(tumbling)), of: ofTumbling };
+  }
+  const [, kind, size, every, of] =
+    /^(hopping|cumulating) (\d+) ms every (\d+) ms, offset \d+ ms, (.*)$/s.exec(shape) ?? [];
+  if (kind === undefined || of === undefined) return undefined;
+  const [sizeMs, everyMs] = [Number(size), Number(every)];
+  const sliceMs = kind === 'hopping' ? hoppingSliceMs({ sizeMs, everyMs }) : everyMs;
+  return { piece: 'slice', ...piece(sliceMs), of };
+}
+
+function piece(ms: number): Pick<WindowShape, 'start' | 'end'> {
+  return { start: `time + 1 - ${ms}`, end: 'time + 1' };
 }
 
 /** The SQL of a result, as a value or as part of a JSON object, from an accumulator's path. */

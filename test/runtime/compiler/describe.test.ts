@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   aggregating,
   count,
+  hopping,
   job,
   list,
   map,
@@ -33,6 +34,10 @@ describe('a description of a job', () => {
         .filter((n) => n % 2 === 0)
         .keyBy(String);
       even.window(tumbling('1h')).aggregate({ n: count() }).to(results);
+      even
+        .window(hopping('1h', { every: '5m', offset: '1m' }))
+        .aggregate({ n: count() }, { name: 'hops' })
+        .to(results);
       even.to(results);
     });
     expect(describeGraph(described.graph)).toBe(
@@ -43,6 +48,8 @@ never, starts at earliest
       filter
         keyBy (key-json)
           window tumbling 1h {n: count} [state window-of-numbers-keyed-1]
+            to results (key string, value json)
+          window hopping 1h every 5m offset 1m {n: count} [state hops]
             to results (key string, value json)
           to results (key string, value json)
 `,

@@ -4,7 +4,9 @@ import {
   type Aggregate,
   aggregating,
   count,
+  cumulating,
   first,
+  hopping,
   job,
   last,
   list,
@@ -303,6 +305,31 @@ describe('aggregates', () => {
       { key: 'ada', window_start: -500, window_end: 500, price: 3 },
       { key: 'bob', window_start: -500, window_end: 500, price: 4 },
     ]);
+  });
+
+  test('of windows that overlap stand beside when their slice begins and ends', async () => {
+    const overlapping = job('overlapping', ({ from }) => {
+      const keyed = from(orders, byTime).keyBy((order) => order.by);
+      const hops = hopping(25, { every: 10 });
+      keyed.window(hops).aggregate({ n: count() }, { name: 'hops' }).to(out);
+      const grows = cumulating(100, { every: 20 });
+      keyed.window(grows).aggregate({ n: count() }, { name: 'grows' }).to(out);
+    });
+    expect(await always(overlapping, [ada, bob], 'SELECT * FROM hops_slices')).toEqual([
+      { key: 'ada', slice_start: 10, slice_end: 15, n: 1, value: '{"n":1}' },
+      { key: 'bob', slice_start: 20, slice_end: 25, n: 1, value: '{"n":1}' },
+    ]);
+    expect(await always(overlapping, [ada, bob], 'SELECT * FROM grows_slices')).toEqual([
+      { key: 'ada', slice_start: 0, slice_end: 20, n: 1, value: '{"n":1}' },
+      { key: 'bob', slice_start: 20, slice_end: 40, n: 1, value: '{"n":1}' },
+    ]);
+    const later = { ...bob, at: 1000 };
+    const starts = 'SELECT key, slice_start FROM hops_slices';
+    expect(await always(overlapping, [ada, later], starts)).toEqual([
+      { key: 'bob', slice_start: 1000 }, // what has fired for the last time is gone
+    ]);
+    const views = "SELECT view FROM stores WHERE view LIKE '%ends'";
+    expect(await always(overlapping, [ada], views)).toEqual([]);
   });
 });
 

@@ -1,0 +1,60 @@
+/** Makes the operator of a window step, and declares its stores. */
+import { unreachable } from '../platform/index.ts';
+import type { StoreRegistry } from '../state/index.ts';
+import type { WindowNode } from './graph.ts';
+import type { KeyFactory } from './keys.ts';
+import type { OperatorContext, Receiver, Step, TimedOperator } from './operator.ts';
+import { presence } from './operators/presence.ts';
+import { SlicedWindowOperator } from './operators/sliced-window.ts';
+import { cumulatingSlices, hoppingSlices, type Slices } from './operators/slices.ts';
+import { WindowOperator } from './operators/window.ts';
+import { shapeOfWindows } from './windows.ts';
+
+export interface WindowStep {
+  readonly context: OperatorContext;
+  readonly stores: StoreRegistry;
+  readonly step: Step;
+  readonly node: WindowNode;
+  readonly keys: KeyFactory;
+  readonly next: Receiver;
+  /** Undefined: nobody reads the late stream. */
+  readonly late: Receiver | undefined;
+}
+
+export function buildWindow(window: WindowStep): Receiver & TimedOperator {
+  const { assigner } = window.node;
+  switch (assigner.kind) {
+    case 'tumbling': {
+      const store = declareTimed(window, 'windows');
+      return new WindowOperator({ ...window, assigner, store });
+    }
+    case 'hopping':
+      return sliced(window, hoppingSlices(assigner));
+    case 'cumulating':
+      return sliced(window, cumulatingSlices(assigner));
+    default:
+      return unreachable(assigner);
+  }
+}
+
+function sliced(window: WindowStep, slices: Slices): SlicedWindowOperator {
+  const { stores, step, keys } = window;
+  const store = declareTimed(window, 'slices');
+  const ends = stores.timed({
+    name: `${step.name}/window ends`,
+    value: presence,
+    keyCodec: keys.codec,
+  });
+  return new SlicedWindowOperator({ ...window, slices, store, ends });
+}
+
+/** Accumulators by time. */
+function declareTimed({ stores, step, node, keys }: WindowStep, name: string) {
+  const { assigner, aggregate } = node;
+  return stores.timed({
+    name: `${step.name}/${name}`,
+    value: aggregate.codec,
+    keyCodec: keys.codec,
+    shape: `${shapeOfWindows(assigner)}, ${aggregate.name}`,
+  });
+}

@@ -1,0 +1,68 @@
+/**
+ * What the graph says of windows: which ones a record belongs to. Plain data, but for what only the
+ * user can tell.
+ */
+import { unreachable } from '../platform/index.ts';
+
+export interface WindowBounds {
+  /** First millisecond. */
+  readonly start: number;
+  /** The millisecond after the last. */
+  readonly end: number;
+}
+
+export type WindowAssigner = TumblingWindows | HoppingWindows | CumulatingWindows;
+
+/**
+ * Windows of one size that follow one another; `[start, start + size)`, aligned to the epoch plus
+ * `offset`.
+ */
+export interface TumblingWindows {
+  readonly kind: 'tumbling';
+  readonly sizeMs: number;
+  readonly offsetMs: number;
+}
+
+/** Windows of one size that begin every `everyMs`, which is at most their size. */
+export interface HoppingWindows {
+  readonly kind: 'hopping';
+  readonly sizeMs: number;
+  readonly everyMs: number;
+  readonly offsetMs: number;
+}
+
+/** The longest piece of time that no hopping window divides. */
+export function hoppingSliceMs({
+  sizeMs,
+  everyMs,
+}: Pick<HoppingWindows, 'sizeMs' | 'everyMs'>): number {
+  let [divisor, rest] = [sizeMs, everyMs];
+  while (rest !== 0) [divisor, rest] = [rest, divisor % rest];
+  return divisor;
+}
+
+/**
+ * Windows that begin together, every `sizeMs`, and end `everyMs` after one another; `everyMs`
+ * divides the size.
+ */
+export interface CumulatingWindows {
+  readonly kind: 'cumulating';
+  readonly sizeMs: number;
+  readonly everyMs: number;
+  readonly offsetMs: number;
+}
+
+/** The assigner in words that stay the same: a part of the state's shape. */
+export function shapeOfWindows(assigner: WindowAssigner): string {
+  switch (assigner.kind) {
+    case 'tumbling':
+      return `tumbling ${assigner.sizeMs} ms, offset ${assigner.offsetMs} ms`;
+    case 'hopping':
+    case 'cumulating': {
+      const { sizeMs, everyMs, offsetMs } = assigner;
+      return `${assigner.kind} ${sizeMs} ms every ${everyMs} ms, offset ${offsetMs} ms`;
+    }
+    default:
+      return unreachable(assigner);
+  }
+}
