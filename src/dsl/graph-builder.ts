@@ -3,7 +3,7 @@
  * grows.
  */
 import { MillraceError } from '../platform/index.ts';
-import type { Edge, Graph, GraphNode } from '../runtime/index.ts';
+import { type Edge, type Graph, type GraphNode, keyByOf } from '../runtime/index.ts';
 
 /** A node before it has its place. */
 export type NewNode = GraphNode extends infer Node
@@ -32,6 +32,15 @@ export class GraphBuilder {
     const id = this.#nodes.length;
     this.#nodes.push({ ...node, id } as GraphNode); // a node is what it was, with its id
     return { node: id, port: 'out' };
+  }
+
+  /** The name of the codec of the keys that an edge carries, and how many versions it has. */
+  keyCodecOf({ node: id }: Edge): string | undefined {
+    const [graph, node] = [{ job: this.job, nodes: this.#nodes }, this.#nodes[id]];
+    const keyBy = node?.kind === 'keyBy' ? node : node && keyByOf(graph, node);
+    if (keyBy === undefined) return undefined;
+    const { name, versions = [] } = keyBy.codec;
+    return versions.length > 1 ? `${name} in version ${versions.length}` : name;
   }
 
   build(): Graph {

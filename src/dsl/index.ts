@@ -3,6 +3,8 @@ export type { Aggregate } from './aggregates/aggregate.ts';
 export type { Aggregates, ResultsOf } from './aggregates/composite.ts';
 export { first, last } from './aggregates/first-last.ts';
 export { count, max, mean, min, share, sum } from './aggregates/numbers.ts';
+export type { BranchTests } from './branches.ts';
+export { ConnectedStreams, type ConnectFunctions } from './connected-streams.ts';
 export { type FromOptions, isJob, type JobContext, job } from './job.ts';
 export type { Emitted, Expired, KeyContext, ProcessFunctions, StatesOf } from './process.ts';
 export {
@@ -21,6 +23,8 @@ export {
   type KeyByOptions,
   KeyedStream,
   type RunningOptions,
+  type SplitKeyedStreams,
+  type SplitStreams,
   Stream,
   type ToOptions,
   WindowResults,

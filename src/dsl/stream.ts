@@ -14,6 +14,8 @@ import {
   type WindowAssigner,
 } from '../runtime/index.ts';
 import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
+import { type BranchTests, branchesOf, type Rest, type Taken } from './branches.ts';
+import { ConnectedStreams } from './connected-streams.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import type { ProcessFunctions, StateSpecs } from './process.ts';
 import { reducing } from './reducing.ts';
@@ -76,6 +78,34 @@ export class Stream<Value, Key> {
     options: StepOptions = {},
   ): Stream<Out, Key> {
     return new Stream(this.graph, this.addFlatMap(expand, options));
+  }
+
+  /**
+   * The records of this stream and of others, each as it comes. They are read in the order of event
+   * time, where they are there.
+   * @example web.union(app, shops).keyBy((order) => order.customer)
+   */
+  union<Other>(...others: SomeOf<Stream<Other, Key>>): Stream<Value | Other, Key> {
+    return new Stream(this.graph, this.addUnion(others));
+  }
+
+  /**
+   * Sends each record to the first branch whose test it passes, or to `rest`. A type guard narrows
+   * the type of its branch, and of `rest`.
+   * @example
+   * const { large, small, rest } = orders.split({
+   *   large: (o) => o.price > 100,
+   *   small: (o) => o.price < 10,
+   * });
+   */
+  split<Tests extends BranchTests<Value>>(
+    tests: Tests & { readonly rest?: never },
+    options: StepOptions = {},
+  ): SplitStreams<Tests, Value, Key> {
+    const streams = this.addSplit(tests, options).map(
+      ([name, edge]) => [name, new Stream(this.graph, edge)] as const,
+    );
+    return Object.fromEntries(streams) as SplitStreams<Tests, Value, Key>; // one for each name
   }
 
   /**
@@ -158,6 +188,28 @@ export class Stream<Value, Key> {
     });
   }
 
+  protected addUnion(others: readonly Stream<unknown, Key>[]): Edge {
+    for (const other of others) {
+      if (other instanceof Stream && other.graph === this.graph) continue;
+      throw new MillraceError(
+        'INVALID',
+        `Job "${this.graph.job}": union() takes streams of the same job.`,
+      );
+    }
+    const inputs = [this, ...others].map(({ edge }) => edge);
+    return this.graph.add({ kind: 'union', name: undefined, inputs });
+  }
+
+  protected addSplit(tests: BranchTests<Value>, options: StepOptions): [string, Edge][] {
+    this.check('split()', () => {}, options, ['name']);
+    const branches = branchesOf(this.graph.job, tests);
+    const { name } = options;
+    const { node } = this.graph.add({ kind: 'split', input: this.edge, name, branches });
+    return [...branches.map((branch) => branch.name), 'rest'].map((of) => {
+      return [of, { node, port: `branch ${of}` }];
+    });
+  }
+
   protected check(
     call: string,
     run: unknown,
@@ -174,6 +226,19 @@ export class Stream<Value, Key> {
     checkStepName(this.graph.job, options.name);
   }
 }
+
+/** At least one. */
+type SomeOf<Streams> = readonly [Streams, ...Streams[]];
+
+/** The branches of a split, by name, and what none of them takes. */
+export type SplitStreams<Tests, Value, Key> = {
+  readonly [Name in keyof Tests]: Stream<Taken<Tests[Name], Value>, Key>;
+} & { readonly rest: Stream<Rest<Tests, Value>, Key> };
+
+/** The same, of a keyed stream. */
+export type SplitKeyedStreams<Tests, Value, Key> = {
+  readonly [Name in keyof Tests]: KeyedStream<Taken<Tests[Name], Value>, Key>;
+} & { readonly rest: KeyedStream<Rest<Tests, Value>, Key> };
 
 /** A stream whose steps can have state, timers and windows for each key. */
 export class KeyedStream<Value, Key> extends Stream<Value, Key> {
@@ -198,6 +263,55 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     options: StepOptions = {},
   ): KeyedStream<Out, Key> {
     return new KeyedStream(this.graph, this.addFlatMap(expand, options));
+  }
+
+  /**
+   * The records of this stream and of others that are keyed alike: what follows has one state for
+   * each key.
+   */
+  override union<Other>(
+    ...others: SomeOf<KeyedStream<Other, Key>>
+  ): KeyedStream<Value | Other, Key>;
+  override union<Other>(...others: SomeOf<Stream<Other, Key>>): Stream<Value | Other, Key>;
+  override union<Other>(...others: SomeOf<Stream<Other, Key>>): Stream<Value | Other, Key> {
+    const keyed = others.filter((other) => other instanceof KeyedStream);
+    if (keyed.length < others.length) return super.union(...others);
+    for (const other of keyed) this.#checkKeyedAlike('union()', other);
+    return new KeyedStream<Value | Other, Key>(this.graph, this.addUnion(others));
+  }
+
+  override split<Tests extends BranchTests<Value>>(
+    tests: Tests & { readonly rest?: never },
+    options: StepOptions = {},
+  ): SplitKeyedStreams<Tests, Value, Key> {
+    const streams = this.addSplit(tests, options).map(
+      ([name, edge]) => [name, new KeyedStream(this.graph, edge)] as const,
+    );
+    return Object.fromEntries(streams) as SplitKeyedStreams<Tests, Value, Key>; // one for each name
+  }
+
+  /**
+   * This stream and another one that is keyed alike, whose records share state.
+   * @example orders.keyBy((o) => o.id).connect(payments.keyBy((p) => p.order)).process({ ... })
+   */
+  connect<Right>(right: KeyedStream<Right, Key>): ConnectedStreams<Value, Right, Key> {
+    this.#checkKeyedAlike('connect()', right);
+    return new ConnectedStreams(this, right);
+  }
+
+  /** Keys are equal when their bytes are, so both sides must write them alike. */
+  #checkKeyedAlike(call: string, other: KeyedStream<unknown, Key>): void {
+    const [own, its] = [this, other].map((of) =>
+      of instanceof KeyedStream && of.graph === this.graph
+        ? this.graph.keyCodecOf(of.edge)
+        : undefined,
+    );
+    if (own !== undefined && own === its) return;
+    throw new MillraceError(
+      'INVALID',
+      `Job "${this.graph.job}": ${call} takes keyed streams of the same job whose keys have one ` +
+        `codec${its === undefined ? '' : `, not ${own} and ${its}`}. Call keyBy() on both alike.`,
+    );
   }
 
   /**

@@ -5,15 +5,18 @@
 import { assert, unreachable } from '../platform/index.ts';
 import type { StoreRegistry } from '../state/index.ts';
 import { buildWindow } from './build-window.ts';
-import { labelOf, labelOfKind, nameSteps, upstream } from './compiler/names.ts';
-import type {
-  Graph,
-  GraphNode,
-  KeyByNode,
-  ProcessNode,
-  SinkNode,
-  SourceNode,
-  WindowNode,
+import { keyByOf, labelOf, labelOfKind, nameSteps, parentsOf } from './compiler/names.ts';
+import {
+  type Edge,
+  type Graph,
+  type GraphNode,
+  inputsOf,
+  type KeyByNode,
+  type ProcessNode,
+  type SinkNode,
+  type SourceNode,
+  type SplitNode,
+  type WindowNode,
 } from './graph.ts';
 import { KeyFactory } from './keys.ts';
 import type { OperatorContext, Receiver, Step, TimedOperator } from './operator.ts';
@@ -27,6 +30,7 @@ import {
   FlatMapOperator,
   KeyByOperator,
   MapOperator,
+  SplitOperator,
 } from './operators/stateless.ts';
 import { declareState } from './operators/states.ts';
 import { TopicOutput } from './operators/topic-output.ts';
@@ -75,34 +79,25 @@ class ChainBuilder {
 
   build(): Chain {
     const { graph } = this.#options;
-    const receivers = new Map<number, { readonly out: Receiver }>();
+    const receivers = new Map<number, Receiver>();
     const sources: ChainSource[] = [];
-    const successors = (node: number, port: 'out' | 'late') =>
-      graph.nodes
-        .filter((n) => n.kind !== 'source' && n.input.node === node && n.input.port === port)
-        .map((n) => receivers.get(n.id)?.out)
-        .filter((r) => r !== undefined);
     for (const node of [...graph.nodes].reverse()) {
-      const next = joined(successors(node.id, 'out'));
+      const to: Successors = (port) => joined(successorsOf(graph, receivers, node.id, port));
       if (node.kind === 'source') {
         const keys = needsKey(graph, node) ? new KeyFactory(node.topic.key) : undefined;
-        sources.unshift({ node, receiver: next ?? nowhere, keys });
+        sources.unshift({ node, receiver: to('out') ?? nowhere, keys });
       } else {
-        const late = joined(successors(node.id, 'late'));
-        receivers.set(node.id, { out: this.#operator(node, next ?? nowhere, late) });
+        receivers.set(node.id, this.#operator(node, to));
       }
     }
     const outputs = [...this.#outputs.values()].reverse();
     return { sources, timed: this.#timed.reverse(), outputs };
   }
 
-  #operator(
-    node: Exclude<GraphNode, SourceNode>,
-    next: Receiver,
-    late: Receiver | undefined,
-  ): Receiver {
+  #operator(node: Exclude<GraphNode, SourceNode>, to: Successors): Receiver {
     const { context } = this.#options;
     const step = this.#stepOf(node);
+    const next = to('out') ?? nowhere;
     switch (node.kind) {
       case 'map':
         return new MapOperator(context, step, node.map, next);
@@ -110,10 +105,14 @@ class ChainBuilder {
         return new FilterOperator(context, step, node.keep, next);
       case 'flatMap':
         return new FlatMapOperator(context, step, node.expand, next);
+      case 'union':
+        return next;
+      case 'split':
+        return this.#split(node, step, to);
       case 'keyBy':
         return new KeyByOperator(context, step, node.key, this.#keysOf(node), next);
       case 'window':
-        return this.#window(node, step, next, late);
+        return this.#window(node, step, next, to('late'));
       case 'process':
         return this.#process(node, step, next);
       case 'sink':
@@ -121,6 +120,13 @@ class ChainBuilder {
       default:
         return unreachable(node);
     }
+  }
+
+  #split(node: SplitNode, step: Step, to: Successors): Receiver {
+    const branches = node.branches.map(({ name, takes }) => {
+      return { takes, next: to(`branch ${name}`) ?? nowhere };
+    });
+    return new SplitOperator(this.#options.context, step, branches, to('branch rest') ?? nowhere);
   }
 
   #window(node: WindowNode, step: Step, next: Receiver, late: Receiver | undefined): Receiver {
@@ -173,8 +179,8 @@ class ChainBuilder {
 
   /** The keys of the keyBy step before a keyed step. */
   #keysFor(node: GraphNode): KeyFactory {
-    const keyBy = upstream(this.#options.graph, node).findLast((n) => n.kind === 'keyBy');
-    assert(keyBy?.kind === 'keyBy', 'a keyed step stands behind keyBy');
+    const keyBy = keyByOf(this.#options.graph, node);
+    assert(keyBy !== undefined, 'a keyed step stands behind keyBy');
     return this.#keysOf(keyBy);
   }
 
@@ -183,6 +189,23 @@ class ChainBuilder {
     this.#keys.set(node.id, known);
     return known;
   }
+}
+
+/** What takes the records of one of a node's outputs; undefined where nothing does. */
+type Successors = (port: Edge['port']) => Receiver | undefined;
+
+/** A node that reads an output twice gets its records twice. */
+function successorsOf(
+  graph: Graph,
+  receivers: ReadonlyMap<number, Receiver>,
+  node: number,
+  port: Edge['port'],
+): Receiver[] {
+  return graph.nodes.flatMap((successor) =>
+    inputsOf(successor).flatMap((input) =>
+      input.node === node && input.port === port ? (receivers.get(successor.id) ?? []) : [],
+    ),
+  );
 }
 
 const nowhere: Receiver = { receive: () => {} };
@@ -194,8 +217,13 @@ function joined(receivers: readonly Receiver[]): Receiver | undefined {
 /** Whether a sink writes the key of the source's own records. */
 function needsKey(graph: Graph, source: SourceNode): boolean {
   return graph.nodes.some((node) => {
-    if (node.kind !== 'sink' || node.key !== undefined) return false;
-    const path = upstream(graph, node);
-    return path[0]?.id === source.id && !path.some((n) => n.kind === 'keyBy');
+    return node.kind === 'sink' && node.key === undefined && keepsKeysOf(graph, source, node);
   });
+}
+
+/** Whether records of `source` come to a node with the keys that they had. */
+function keepsKeysOf(graph: Graph, source: SourceNode, node: GraphNode): boolean {
+  if (node.id === source.id) return true;
+  if (node.kind === 'keyBy') return false;
+  return parentsOf(graph, node).some((input) => keepsKeysOf(graph, source, input));
 }

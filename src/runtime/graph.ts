@@ -28,11 +28,16 @@ export interface SourceSpec<Key = unknown, Value = unknown> {
 /** Where a job begins to read a topic for which it has committed no position yet. */
 export type StartPosition = 'earliest' | 'latest' | { readonly timestamp: number };
 
-/** An output of another node. Windows have a second one, for late records. */
+/**
+ * An output of another node. Windows have a second one, for late records; a split has one for each
+ * branch and none else.
+ */
 export interface Edge {
   readonly node: number;
-  readonly port: 'out' | 'late';
+  readonly port: Port;
 }
+
+export type Port = 'out' | 'late' | `branch ${string}`;
 
 interface NodeBase {
   readonly id: number;
@@ -71,6 +76,26 @@ export interface FlatMapNode extends NodeBase {
   readonly expand: (value: unknown) => Iterable<unknown>;
 }
 
+/** The records of several streams, each as it comes. */
+export interface UnionNode {
+  readonly kind: 'union';
+  readonly id: number;
+  readonly name: string | undefined;
+  /** Two or more. */
+  readonly inputs: readonly Edge[];
+}
+
+/** Each record goes to the first branch that takes it. */
+export interface SplitNode extends NodeBase {
+  readonly kind: 'split';
+  readonly branches: readonly Branch[];
+}
+
+export interface Branch {
+  readonly name: string;
+  readonly takes: (value: unknown) => boolean;
+}
+
 export interface KeyByNode extends NodeBase {
   readonly kind: 'keyBy';
   readonly key: (value: unknown) => unknown;
@@ -105,6 +130,8 @@ export type GraphNode =
   | MapNode
   | FilterNode
   | FlatMapNode
+  | UnionNode
+  | SplitNode
   | KeyByNode
   | ProcessNode
   | WindowNode
@@ -113,6 +140,12 @@ export type GraphNode =
 export interface Graph {
   readonly job: string;
   readonly nodes: readonly GraphNode[];
+}
+
+/** What a node reads; of a source nothing. */
+export function inputsOf(node: GraphNode): readonly Edge[] {
+  if (node.kind === 'source') return [];
+  return node.kind === 'union' ? node.inputs : [node.input];
 }
 
 /**

@@ -4,13 +4,14 @@ export { checkOptions, nearest } from '../platform/index.ts';
 export { type BackupOptions, type BackupSummary, backup } from './backup.ts';
 export { checkGraph } from './compiler/check.ts';
 export { describeGraph, formatMs } from './compiler/describe.ts';
-export { nameSteps } from './compiler/names.ts';
+export { keyByOf, nameSteps } from './compiler/names.ts';
 export { type DropStateOptions, dropState } from './drop-state.ts';
 export { type Duration, durationMs, ttlMs } from './duration.ts';
 export type { EpochBudget } from './epoch-limit.ts';
 export type {
   AggregatingSpec,
   Aggregation,
+  Branch,
   Edge,
   ExpiredEntry,
   Graph,

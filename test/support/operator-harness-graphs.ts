@@ -46,6 +46,14 @@ function handingNode(node: GraphNode, how: Handing): GraphNode {
       return { ...node, keep: (value) => node.keep(pass(value)) };
     case 'flatMap':
       return { ...node, expand: (value) => passEach(node.expand(pass(value)), pass) };
+    case 'union':
+      return node;
+    case 'split': {
+      const branches = node.branches.map(({ name, takes }) => {
+        return { name, takes: (value: unknown) => takes(pass(value)) };
+      });
+      return { ...node, branches };
+    }
     case 'keyBy':
       return { ...node, key: (value) => pass(node.key(pass(value))) };
     case 'process':

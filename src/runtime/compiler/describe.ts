@@ -3,7 +3,14 @@
  * compare it, and `millrace explain` shows it.
  */
 import { unreachable } from '../../platform/index.ts';
-import type { Graph, GraphNode, ProcessDefinition, StateSpec } from '../graph.ts';
+import {
+  type Edge,
+  type Graph,
+  type GraphNode,
+  inputsOf,
+  type ProcessDefinition,
+  type StateSpec,
+} from '../graph.ts';
 import type { TimeToLive } from '../state.ts';
 import type { WindowAssigner } from '../windows.ts';
 import { nameSteps } from './names.ts';
@@ -12,15 +19,37 @@ import { nameSteps } from './names.ts';
 export function describeGraph(graph: Graph): string {
   const names = nameSteps(graph);
   const lines = [`job ${graph.job}`];
-  const walk = (node: GraphNode, depth: number) => {
-    const port = node.kind !== 'source' && node.input.port === 'late' ? 'late: ' : '';
-    lines.push(`${'  '.repeat(depth)}${port}${describeNode(node, names.get(node.id))}`);
-    for (const child of graph.nodes) {
-      if (child.kind !== 'source' && child.input.node === node.id) walk(child, depth + 1);
+  const walk = (node: GraphNode, port: Edge['port'], depth: number) => {
+    const from = port === 'out' ? '' : `${port}: `;
+    lines.push(`${'  '.repeat(depth)}${from}${describeNode(node, names.get(node.id))}`);
+    for (const { child, input, isFirst } of readersOf(graph, node)) {
+      if (isFirst) walk(child, input.port, depth + 1);
+      else lines.push(`${'  '.repeat(depth + 1)}${into(child, input)}`);
     }
   };
-  for (const node of graph.nodes) if (node.kind === 'source') walk(node, 1);
+  for (const node of graph.nodes) if (node.kind === 'source') walk(node, 'out', 1);
   return `${lines.join('\n')}\n`;
+}
+
+interface Reader {
+  readonly child: GraphNode;
+  readonly input: Edge;
+  /** It is the child's first input. */
+  readonly isFirst: boolean;
+}
+
+function readersOf(graph: Graph, { id }: GraphNode): Reader[] {
+  return graph.nodes.flatMap((child) =>
+    inputsOf(child).flatMap((input, i) =>
+      input.node === id ? { child, input, isFirst: i === 0 } : [],
+    ),
+  );
+}
+
+/** A union stands below its first input; the others say that they go there. */
+function into(union: GraphNode, { port }: Edge): string {
+  const from = port === 'out' ? '' : `${port}: `;
+  return `${from}into union ${union.id}`;
 }
 
 function describeNode(node: GraphNode, identity: string | undefined): string {
@@ -35,6 +64,10 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
     case 'filter':
     case 'flatMap':
       return `${node.kind}${named}`;
+    case 'union':
+      return `union ${node.id} of ${node.inputs.length} streams`;
+    case 'split':
+      return `split${named} (${node.branches.map(({ name }) => name).join(', ')}, rest)`;
     case 'keyBy':
       return `keyBy${named} (${node.codec.name})`;
     case 'process':

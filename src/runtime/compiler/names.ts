@@ -7,7 +7,7 @@
  * needs a name.
  */
 import { MillraceError } from '../../platform/index.ts';
-import type { Graph, GraphNode } from '../graph.ts';
+import { type Graph, type GraphNode, inputsOf, type KeyByNode } from '../graph.ts';
 
 /** Identities by node id, for nodes that keep state. Fails with `INVALID`. */
 export function nameSteps(graph: Graph): ReadonlyMap<number, string> {
@@ -44,24 +44,36 @@ function deriveName(graph: Graph, node: GraphNode): string {
   return `${labelOfKind(node)}-of-${sources}-keyed-${countKeyBys(graph, node)}`;
 }
 
-/** The topics that a node's records come from. */
-export function sourcesOf(graph: Graph, node: GraphNode): string[] {
-  return upstream(graph, node).flatMap((n) => (n.kind === 'source' ? [n.topic.name] : []));
+/** The topics that a node's records come from, in the order in which the job names them. */
+function sourcesOf(graph: Graph, node: GraphNode): string[] {
+  const found = new Set<GraphNode>();
+  const walk = (of: GraphNode) => {
+    if (of.kind === 'source') found.add(of);
+    for (const input of parentsOf(graph, of)) walk(input);
+  };
+  walk(node);
+  return graph.nodes.flatMap((n) => (n.kind === 'source' && found.has(n) ? [n.topic.name] : []));
 }
 
+/** On the way that has most of them. */
 function countKeyBys(graph: Graph, node: GraphNode): number {
-  return upstream(graph, node).filter((n) => n.kind === 'keyBy').length;
+  const before = parentsOf(graph, node).map((input) => countKeyBys(graph, input));
+  return Math.max(0, ...before) + (node.kind === 'keyBy' ? 1 : 0);
 }
 
-/** The nodes between a node and its source, and the node itself, source first. */
-export function upstream(graph: Graph, node: GraphNode): GraphNode[] {
-  const path: GraphNode[] = [];
-  let current: GraphNode | undefined = node;
-  while (current !== undefined) {
-    path.unshift(current);
-    current = current.kind === 'source' ? undefined : graph.nodes[current.input.node];
-  }
-  return path;
+/**
+ * The keyBy step that made the keys of what a node reads; of a union's inputs, which are keyed
+ * alike, that of the first one. Undefined where nothing is keyed.
+ */
+export function keyByOf(graph: Graph, node: GraphNode): KeyByNode | undefined {
+  const [input] = parentsOf(graph, node);
+  if (input === undefined || input.kind === 'keyBy') return input;
+  return keyByOf(graph, input);
+}
+
+/** The nodes whose records a node reads. */
+export function parentsOf(graph: Graph, node: GraphNode): GraphNode[] {
+  return inputsOf(node).flatMap(({ node: id }) => graph.nodes[id] ?? []);
 }
 
 function ambiguous(graph: Graph, name: string, given: boolean): MillraceError {

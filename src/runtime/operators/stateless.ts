@@ -1,5 +1,6 @@
 /**
- * The steps that keep nothing: map, filter, flatMap, keyBy; and one stream that goes to several.
+ * The steps that keep nothing: map, filter, flatMap, split, keyBy; and one stream that goes to
+ * several.
  */
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step } from '../operator.ts';
@@ -79,6 +80,37 @@ export class FlatMapOperator implements Receiver {
       this.#next.receive(part, timestamp, key);
       this.#context.step = this.#step; // a generator runs on
     }
+  }
+}
+
+/** A branch of a split, and where its records go. */
+export interface SplitBranch {
+  readonly takes: (value: unknown) => boolean;
+  readonly next: Receiver;
+}
+
+export class SplitOperator implements Receiver {
+  readonly #context: OperatorContext;
+  readonly #step: Step;
+  readonly #branches: readonly SplitBranch[];
+  readonly #rest: Receiver;
+
+  constructor(
+    context: OperatorContext,
+    step: Step,
+    branches: readonly SplitBranch[],
+    rest: Receiver,
+  ) {
+    this.#context = context;
+    this.#step = step;
+    this.#branches = branches;
+    this.#rest = rest;
+  }
+
+  receive(value: unknown, timestamp: number, key: Key | null): void {
+    this.#context.step = this.#step;
+    const branch = this.#branches.find(({ takes }) => takes(value));
+    (branch?.next ?? this.#rest).receive(value, timestamp, key);
   }
 }
 
