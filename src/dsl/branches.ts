@@ -1,20 +1,31 @@
 /** Splitting a stream into typed branches. */
 import { MillraceError } from '../platform/index.ts';
 import type { Branch } from '../runtime/index.ts';
+import type { KeyedStream, Stream } from './stream.ts';
 
 /** For each branch, by its name: whether it takes a value. A type guard narrows the branch. */
 export type BranchTests<Value> = Readonly<Record<string, (value: Value) => boolean>>;
 
 /** What a branch's test lets through. */
-export type Taken<Test, Value> = Test extends Guard<infer Narrowed> ? Value & Narrowed : Value;
+type Taken<Test, Value> = Test extends Guard<infer Narrowed> ? Value & Narrowed : Value;
 
 /** What no branch takes: without the types that a type guard takes all of. */
-export type Rest<Tests, Value> = Exclude<Value, GuardedBy<Tests[keyof Tests]>>;
+type Rest<Tests, Value> = Exclude<Value, GuardedBy<Tests[keyof Tests]>>;
 
 type GuardedBy<Test> = Test extends Guard<infer Narrowed> ? Narrowed : never;
 
 // biome-ignore lint/suspicious/noExplicitAny: what a guard takes says nothing about what it narrows
 type Guard<Narrowed> = (value: any) => value is Narrowed;
+
+/** The branches of a split, by name, and what none of them takes. */
+export type SplitStreams<Tests, Value, Key> = {
+  readonly [Name in keyof Tests]: Stream<Taken<Tests[Name], Value>, Key>;
+} & { readonly rest: Stream<Rest<Tests, Value>, Key> };
+
+/** The same, of a keyed stream. */
+export type SplitKeyedStreams<Tests, Value, Key> = {
+  readonly [Name in keyof Tests]: KeyedStream<Taken<Tests[Name], Value>, Key>;
+} & { readonly rest: KeyedStream<Rest<Tests, Value>, Key> };
 
 /** Fails with `INVALID`. */
 export function branchesOf(job: string, tests: Readonly<Record<string, unknown>>): Branch[] {

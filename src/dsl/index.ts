@@ -3,7 +3,7 @@ export type { Aggregate } from './aggregates/aggregate.ts';
 export type { Aggregates, ResultsOf } from './aggregates/composite.ts';
 export { first, last } from './aggregates/first-last.ts';
 export { count, max, mean, min, share, sum } from './aggregates/numbers.ts';
-export type { BranchTests } from './branches.ts';
+export type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
 export { ConnectedStreams, type ConnectFunctions } from './connected-streams.ts';
 export { type FromOptions, isJob, type JobContext, job } from './job.ts';
 export type { Emitted, Expired, KeyContext, ProcessFunctions, StatesOf } from './process.ts';
@@ -18,15 +18,10 @@ export {
   type TtlOptions,
   value,
 } from './state-specs.ts';
-export type { StepOptions } from './step-options.ts';
+export type { KeyByOptions, RunningOptions, StepOptions, ToOptions } from './step-options.ts';
 export {
-  type KeyByOptions,
   KeyedStream,
-  type RunningOptions,
-  type SplitKeyedStreams,
-  type SplitStreams,
   Stream,
-  type ToOptions,
   WindowResults,
 } from './stream.ts';
 export {

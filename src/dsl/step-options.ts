@@ -1,9 +1,24 @@
-/** What every step can have: a name. */
+/** Options of steps: what every step can have, and some have besides. */
+import type { Codec } from '../formats/index.ts';
 import { MillraceError } from '../platform/index.ts';
+import type { AgeingOptions } from './state-specs.ts';
 
 /** A name for a step: errors and metrics show it, and the state of a step is kept under it. */
 export interface StepOptions {
   readonly name?: string;
+}
+
+/** `ttl`: a key that gets no record for so long begins anew. */
+export interface RunningOptions extends StepOptions, AgeingOptions {}
+
+export interface KeyByOptions<Key> extends StepOptions {
+  /** How keys are told apart and kept: equal bytes, equal keys. Default: canonical JSON. */
+  readonly key?: Codec<Key>;
+}
+
+export interface ToOptions<Value, Key> {
+  /** The key of the written record, instead of the stream's. */
+  readonly key: (value: Value) => Key;
 }
 
 /** Fails with `INVALID`. */

@@ -10,33 +10,31 @@ import {
   type Edge,
   type ProcessDefinition,
   type StateSpec,
-  type ValueState,
   type WindowAssigner,
 } from '../runtime/index.ts';
 import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
-import { type BranchTests, branchesOf, type Rest, type Taken } from './branches.ts';
+import {
+  type BranchTests,
+  branchesOf,
+  type SplitKeyedStreams,
+  type SplitStreams,
+} from './branches.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import type { ProcessFunctions, StateSpecs } from './process.ts';
-import { reducing } from './reducing.ts';
-import { type AgeingOptions, ttlOf } from './state-specs.ts';
-import { checkStepName, nameOf, type StepOptions } from './step-options.ts';
+import { runningAggregate, runningReduce } from './running.ts';
+import { ttlOf } from './state-specs.ts';
+import {
+  checkStepName,
+  type KeyByOptions,
+  nameOf,
+  type RunningOptions,
+  type StepOptions,
+  type ToOptions,
+} from './step-options.ts';
 import type { HoldsFieldsOf, Topic, TopicFor } from './topic.ts';
 import { checkAssigner } from './window-assigners.ts';
 import { WindowedStream } from './windowed-stream.ts';
-
-/** `ttl`: a key that gets no record for so long begins anew. */
-export interface RunningOptions extends StepOptions, AgeingOptions {}
-
-export interface KeyByOptions<Key> extends StepOptions {
-  /** How keys are told apart and kept: equal bytes, equal keys. Default: canonical JSON. */
-  readonly key?: Codec<Key>;
-}
-
-export interface ToOptions<Value, Key> {
-  /** The key of the written record, instead of the stream's. */
-  readonly key: (value: Value) => Key;
-}
 
 /** A stream of values; `Key` is what `to` writes as the key of each record. */
 export class Stream<Value, Key> {
@@ -230,16 +228,6 @@ export class Stream<Value, Key> {
 /** At least one. */
 type SomeOf<Streams> = readonly [Streams, ...Streams[]];
 
-/** The branches of a split, by name, and what none of them takes. */
-export type SplitStreams<Tests, Value, Key> = {
-  readonly [Name in keyof Tests]: Stream<Taken<Tests[Name], Value>, Key>;
-} & { readonly rest: Stream<Rest<Tests, Value>, Key> };
-
-/** The same, of a keyed stream. */
-export type SplitKeyedStreams<Tests, Value, Key> = {
-  readonly [Name in keyof Tests]: KeyedStream<Taken<Tests[Name], Value>, Key>;
-} & { readonly rest: KeyedStream<Rest<Tests, Value>, Key> };
-
 /** A stream whose steps can have state, timers and windows for each key. */
 export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   override map<Out>(map: (value: Value) => Out, options: StepOptions = {}): KeyedStream<Out, Key> {
@@ -338,19 +326,8 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   ): KeyedStream<ResultsOf<Fields>, Key> {
     checkOptions('aggregate()', options, ['name', 'ttl']);
     const aggregation = composite(fields, 'aggregate()', []);
-    const { codec, name: shape } = aggregation;
-    const ttl = ttlOf(options, 'aggregate()');
-    return this.#addProcess('aggregate', options.name, {
-      state: { accumulator: { kind: 'value', codec, shape, ...ttl } },
-      onRecord(value, { state, timestamp }) {
-        const accumulator = state.accumulator as ValueState<unknown>; // as declared
-        const before = accumulator.get() ?? aggregation.create();
-        const after = aggregation.add(before, value, timestamp);
-        accumulator.set(after);
-        return [aggregation.result(after)];
-      },
-      onTimer: undefined,
-    });
+    const definition = runningAggregate(aggregation, ttlOf(options, 'aggregate()'));
+    return this.#addProcess('aggregate', options.name, definition);
   }
 
   /**
@@ -363,17 +340,8 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     options: RunningOptions = {},
   ): KeyedStream<Value, Key> {
     this.check('reduce()', combine, options, ['name', 'ttl']);
-    const { codec, add } = reducing(combine);
-    return this.#addProcess('reduce', options.name, {
-      state: { reduced: { kind: 'value', codec, ...ttlOf(options, 'reduce()') } },
-      onRecord(value, { state }) {
-        const reduced = state.reduced as ValueState<Value>; // as declared
-        const after = add(reduced.get(), value as Value); // the graph does not know types
-        reduced.set(after);
-        return [after];
-      },
-      onTimer: undefined,
-    });
+    const definition = runningReduce(combine, ttlOf(options, 'reduce()'));
+    return this.#addProcess('reduce', options.name, definition);
   }
 
   /**
