@@ -51,11 +51,13 @@ export {
   type RunningOptions,
   reducing,
   type SelectedTopic,
+  type SessionOptions,
   type SplitKeyedStreams,
   type SplitStreams,
   type StateOptions,
   type StepOptions,
   type Stream,
+  session,
   share,
   sum,
   type Topic,
@@ -66,7 +68,9 @@ export {
   value,
   type WindowedStream,
   type WindowResults,
+  type WindowsOptions,
   type WindowTimes,
+  windows,
 } from './dsl/index.ts';
 export {
   type AvroOptions,

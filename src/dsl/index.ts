@@ -36,6 +36,10 @@ export {
   cumulating,
   type HoppingOptions,
   hopping,
+  type SessionOptions,
+  session,
   tumbling,
+  type WindowsOptions,
+  windows,
 } from './window-assigners.ts';
 export { WindowedStream, type WindowTimes } from './windowed-stream.ts';

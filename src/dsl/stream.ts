@@ -306,7 +306,7 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
    * Groups the records of each key by event time.
    * @example flights.keyBy((f) => f.origin).window(tumbling('1h'))
    */
-  window(assigner: WindowAssigner): WindowedStream<Value, Key> {
+  window(assigner: WindowAssigner<Value>): WindowedStream<Value, Key> {
     checkAssigner(assigner, this.graph.job);
     return new WindowedStream({
       graph: this.graph,

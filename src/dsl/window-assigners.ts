@@ -2,13 +2,16 @@
 import { MillraceError } from '../platform/index.ts';
 import {
   type CumulatingWindows,
+  type CustomWindows,
   checkOptions,
   type Duration,
   durationMs,
   type HoppingWindows,
   hoppingSliceMs,
+  type SessionWindows,
   type TumblingWindows,
   type WindowAssigner,
+  type WindowBounds,
 } from '../runtime/index.ts';
 
 /**
@@ -90,6 +93,69 @@ export function cumulating(size: Duration, options: CumulatingOptions): Cumulati
   return { kind: 'cumulating', sizeMs, everyMs, offsetMs };
 }
 
+export interface SessionOptions<Value> {
+  /** How long the silence behind a record may be. */
+  readonly gap: (value: Value) => Duration;
+}
+
+/**
+ * Windows of activity: a session goes on while no record is `gap` or more later than the one before
+ * it, and ends `gap` after its last one. A record may bridge sessions: they become one.
+ *
+ * @example
+ * clicks.keyBy((c) => c.user).window(session('30m'))
+ * @example
+ * clicks.keyBy((c) => c.user).window(session({ gap: (c) => (c.isVideo ? '3h' : '30m') }))
+ */
+export function session(gap: Duration): SessionWindows<unknown>;
+export function session<Value>(options: SessionOptions<Value>): SessionWindows<Value>;
+export function session(of: Duration | SessionOptions<never>): SessionWindows {
+  if (typeof of !== 'object' || of === null) {
+    return { kind: 'session', gapMs: wholeMs(of, 'The gap of session()') };
+  }
+  checkOptions('session()', of, ['gap']);
+  const { gap } = of;
+  checkFunction('session()', 'gap', gap);
+  return { kind: 'session', gapMs: (value) => wholeMs(gap(value), 'The gap of a record') };
+}
+
+export interface WindowsOptions<Value> {
+  /** Says which windows these are; part of the state's identity. */
+  readonly name: string;
+  /**
+   * The windows of a record: of whole milliseconds, any number of them. A record that gets none is
+   * left out. The function must depend on its arguments only.
+   */
+  readonly assign: (timestamp: number, value: Value) => readonly WindowBounds[];
+}
+
+/**
+ * Windows that a function chooses for each record.
+ *
+ * @example
+ * calls.keyBy((c) => c.line).window(
+ *   windows({ name: 'shifts', assign: (_time, c) => [{ start: c.shiftStart, end: c.shiftEnd }] }),
+ * )
+ */
+export function windows<Value>(options: WindowsOptions<Value>): CustomWindows<Value> {
+  checkOptions('windows()', options, ['name', 'assign']);
+  const { name, assign } = options;
+  if (typeof name !== 'string' || !/^[a-zA-Z0-9._-]{1,200}$/.test(name)) {
+    throw new MillraceError(
+      'INVALID',
+      `windows() can't have the name ${JSON.stringify(name)}: use 1 to 200 letters, digits, ` +
+        'dots, underscores or hyphens.',
+    );
+  }
+  checkFunction('windows()', 'assign', assign);
+  return { kind: 'custom', name, assign };
+}
+
+function checkFunction(call: string, option: string, given: unknown): void {
+  if (typeof given === 'function') return;
+  throw new MillraceError('INVALID', `${call}: { ${option} } is a function, not ${String(given)}.`);
+}
+
 /** A window that fires may have to look at each of its slices, at once. */
 const slicesMax = 10_000;
 
@@ -102,14 +168,20 @@ function checkSlices(call: string, slices: number): void {
   );
 }
 
-const kinds: readonly WindowAssigner['kind'][] = ['tumbling', 'hopping', 'cumulating'];
+const calls = {
+  tumbling: 'tumbling',
+  hopping: 'hopping',
+  cumulating: 'cumulating',
+  session: 'session',
+  custom: 'windows',
+} as const satisfies Record<WindowAssigner['kind'], string>;
 
 /** Fails with `INVALID` for what is none. */
 export function checkAssigner(assigner: WindowAssigner, job: string): void {
-  if (kinds.includes(assigner?.kind)) return;
+  if (assigner?.kind in calls) return;
   throw new MillraceError(
     'INVALID',
-    `Job "${job}": window() takes windows: call one of ${kinds.join('(), ')}().`,
+    `Job "${job}": window() takes windows: call one of ${Object.values(calls).join('(), ')}().`,
   );
 }
 

@@ -4,10 +4,13 @@ import type { StoreRegistry } from '../state/index.ts';
 import type { WindowNode } from './graph.ts';
 import type { KeyFactory } from './keys.ts';
 import type { OperatorContext, Receiver, Step, TimedOperator } from './operator.ts';
+import { AssignedWindowOperator } from './operators/assigned-window.ts';
+import { type Assign, customOf, sessionsOf } from './operators/assigners.ts';
 import { presence } from './operators/presence.ts';
 import { SlicedWindowOperator } from './operators/sliced-window.ts';
 import { cumulatingSlices, hoppingSlices, type Slices } from './operators/slices.ts';
 import { WindowOperator } from './operators/window.ts';
+import { WindowTable } from './operators/window-table.ts';
 import { shapeOfWindows } from './windows.ts';
 
 export interface WindowStep {
@@ -32,6 +35,10 @@ export function buildWindow(window: WindowStep): Receiver & TimedOperator {
       return sliced(window, hoppingSlices(assigner));
     case 'cumulating':
       return sliced(window, cumulatingSlices(assigner));
+    case 'session':
+      return assigned(window, sessionsOf(assigner), true);
+    case 'custom':
+      return assigned(window, customOf(assigner), false);
     default:
       return unreachable(assigner);
   }
@@ -46,6 +53,18 @@ function sliced(window: WindowStep, slices: Slices): SlicedWindowOperator {
     keyCodec: keys.codec,
   });
   return new SlicedWindowOperator({ ...window, slices, store, ends });
+}
+
+function assigned(window: WindowStep, assign: Assign, merges: boolean): AssignedWindowOperator {
+  const { stores, step, node, keys } = window;
+  const table = new WindowTable({
+    stores,
+    step: step.name,
+    keyCodec: keys.codec,
+    aggregate: node.aggregate,
+    shape: shapeOfWindows(node.assigner),
+  });
+  return new AssignedWindowOperator({ ...window, assign, merges, table });
 }
 
 /** Accumulators by time. */

@@ -61,8 +61,10 @@ export type {
 export type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';
 export {
   type CumulatingWindows,
+  type CustomWindows,
   type HoppingWindows,
   hoppingSliceMs,
+  type SessionWindows,
   type TumblingWindows,
   type WindowAssigner,
   type WindowBounds,

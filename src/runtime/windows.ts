@@ -11,7 +11,13 @@ export interface WindowBounds {
   readonly end: number;
 }
 
-export type WindowAssigner = TumblingWindows | HoppingWindows | CumulatingWindows;
+/** Undecided of what values: as the graph keeps it. */
+export type WindowAssigner<Value = never> =
+  | TumblingWindows
+  | HoppingWindows
+  | CumulatingWindows
+  | SessionWindows<Value>
+  | CustomWindows<Value>;
 
 /**
  * Windows of one size that follow one another; `[start, start + size)`, aligned to the epoch plus
@@ -52,6 +58,24 @@ export interface CumulatingWindows {
   readonly offsetMs: number;
 }
 
+/**
+ * Windows of activity: a session goes on while no record of its key is `gapMs` or more later than
+ * the one before it.
+ */
+export interface SessionWindows<Value = never> {
+  readonly kind: 'session';
+  /** A function where each record says how long the silence behind it may be. */
+  readonly gapMs: number | ((value: Value) => number);
+}
+
+/** Windows that a function of the user chooses. */
+export interface CustomWindows<Value = never> {
+  readonly kind: 'custom';
+  /** Part of the state's shape: change it when the windows change. */
+  readonly name: string;
+  readonly assign: (timestamp: number, value: Value) => readonly WindowBounds[];
+}
+
 /** The assigner in words that stay the same: a part of the state's shape. */
 export function shapeOfWindows(assigner: WindowAssigner): string {
   switch (assigner.kind) {
@@ -62,6 +86,10 @@ export function shapeOfWindows(assigner: WindowAssigner): string {
       const { sizeMs, everyMs, offsetMs } = assigner;
       return `${assigner.kind} ${sizeMs} ms every ${everyMs} ms, offset ${offsetMs} ms`;
     }
+    case 'session':
+      return typeof assigner.gapMs === 'number' ? `session ${assigner.gapMs} ms` : 'session';
+    case 'custom':
+      return `custom ${assigner.name}`;
     default:
       return unreachable(assigner);
   }

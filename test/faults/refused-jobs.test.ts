@@ -15,9 +15,12 @@ import {
   type JobContext,
   job,
   mean,
+  session,
   sum,
   topic,
   tumbling,
+  type WindowsOptions,
+  windows,
 } from '../../src/dsl/index.ts';
 import { json, keyJson, string } from '../../src/formats/index.ts';
 import { type FileSystemKind, nodePlatform, type Platform } from '../../src/platform/index.ts';
@@ -93,6 +96,16 @@ describe('a wrong option is refused, with the likely one, of', () => {
     ['hopping', () => hopping('1d', { every: '7s' }), 'made of 86400 slices each, and 10000 is'],
     ['cumulating', () => cumulating('1h', { every: '7m' }), "1h can't be divided into steps of 7m"],
     ['cumulating', () => cumulating('1d', { every: '1s' }), 'made of 86400 slices each, and 10000'],
+    ['session', () => session(0), "The gap of session() can't be 0: it is at least one whole"],
+    ['session', () => session(wrong({ gpa: () => 1 })), 'did you mean "gap"?'],
+    ['session', () => session(wrong({ gap: '1m' })), 'session(): { gap } is a function, not 1m.'],
+    ['windows', () => windows(wrong<WindowsOptions<Order>>({ nmae: 'x' })), 'did you mean "name"?'],
+    ['windows', () => windows({ name: 'a b', assign: () => [] }), `windows() can't have the name`],
+    [
+      'windows',
+      () => windows(wrong<WindowsOptions<Order>>({ name: 'x' })),
+      '{ assign } is a function, not undefined.',
+    ],
     [
       'window',
       () => job('x', ({ from }) => from(orders).keyBy(String).window(wrong('1h'))),

@@ -59,6 +59,13 @@ export function compareKeys(a: unknown, b: unknown): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
+/** In the order in which stores walk over what has a key and something else: shorter keys first. */
+export function compareKeysOfPlaces(a: unknown, b: unknown): number {
+  const [left, right] = [stateKey(a), stateKey(b)];
+  const group = left.charCodeAt(0) - right.charCodeAt(0);
+  return group !== 0 ? group : left.length - right.length || compareKeys(a, b);
+}
+
 function stateKey(key: unknown): string {
   const bytes = keyJson<unknown>().encode(key);
   return stateKeyOf(positiveHash(bytes) % keyGroups, bytes);

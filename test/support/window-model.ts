@@ -4,7 +4,7 @@
  */
 import { count, first, last, max, mean, min, share, sum } from '../../src/dsl/index.ts';
 import type { OutputRecord, ScriptStep } from './operator-harness.ts';
-import { compareKeys, historyOf, type Met } from './operator-harness-model.ts';
+import { compareKeys, compareKeysOfPlaces, historyOf, type Met } from './operator-harness-model.ts';
 import type { Reading } from './operator-harness-scripts.ts';
 
 export interface Bounds {
@@ -48,6 +48,7 @@ export interface ModelOptions {
   windowsOf(record: Reading): readonly Bounds[];
   /** The piece of a window that is kept by itself; pieces are merged in their order. */
   sliceOf?(record: Reading): number;
+  readonly compareKeys?: typeof compareKeys;
 }
 
 export interface Modelled {
@@ -57,6 +58,7 @@ export interface Modelled {
 
 export function modelOf(script: readonly ScriptStep[], options: ModelOptions): Modelled {
   const { outOfOrdernessMs, windowsOf, sliceOf = () => 0 } = options;
+  const compare = options.compareKeys ?? compareKeys;
   const { met } = historyOf<Reading>(script, outOfOrdernessMs);
   const waiting = ({ value, watermark }: Met<Reading>) =>
     windowsOf(value).filter(({ end }) => end - 1 > watermark);
@@ -76,12 +78,58 @@ export function modelOf(script: readonly ScriptStep[], options: ModelOptions): M
     return [{ key: any.value.key, value, timestamp: windowEnd - 1, headers: [] }];
   });
   return {
-    late: met.filter((record) => waiting(record).length === 0).map(({ value }) => value),
+    late: met
+      .filter((record) => waiting(record).length === 0 && windowsOf(record.value).length > 0)
+      .map(({ value }) => value),
     results: results.toSorted(
       (a, b) =>
         a.timestamp - b.timestamp ||
-        compareKeys(a.key, b.key) ||
+        compare(a.key, b.key) ||
         a.value.windowStart - b.value.windowStart,
+    ),
+  };
+}
+
+export interface SessionModelOptions {
+  readonly outOfOrdernessMs: number;
+  gapOf(record: Reading): number;
+}
+
+/** Sessions as lists of records, whose bounds are found anew whenever they are asked for. */
+export function sessionModelOf(
+  script: readonly ScriptStep[],
+  { outOfOrdernessMs, gapOf }: SessionModelOptions,
+): Modelled {
+  const history = historyOf<Reading>(script, outOfOrdernessMs);
+  const boundsOf = (records: readonly Reading[]): Bounds => ({
+    start: Math.min(...records.map(({ at }) => at)),
+    end: Math.max(...records.map((record) => record.at + gapOf(record))),
+  });
+  let sessions: (readonly Reading[])[] = [];
+  const late: Reading[] = [];
+  for (const { value, watermark } of history.met) {
+    const alone = boundsOf([value]);
+    const met = sessions.filter((session) => {
+      const { start, end } = boundsOf(session);
+      const isOpen = end - 1 > watermark && session[0]?.key === value.key;
+      return isOpen && start < alone.end && alone.start < end;
+    });
+    if (met.length === 0 && alone.end - 1 <= watermark) {
+      late.push(value);
+      continue;
+    }
+    met.sort((a, b) => boundsOf(a).start - boundsOf(b).start);
+    sessions = [...sessions.filter((session) => !met.includes(session)), [...met.flat(), value]];
+  }
+  const results = sessions.map((session) => {
+    const { start: windowStart, end: windowEnd } = boundsOf(session);
+    const value = { ...resultOf(session), windowStart, windowEnd };
+    return { key: session[0]?.key, value, timestamp: windowEnd - 1, headers: [] };
+  });
+  return {
+    late,
+    results: results.toSorted(
+      (a, b) => a.timestamp - b.timestamp || compareKeysOfPlaces(a.key, b.key),
     ),
   };
 }

@@ -90,6 +90,14 @@ function describeWindows(assigner: WindowAssigner): string {
       const { kind, sizeMs, everyMs, offsetMs } = assigner;
       return `${kind} ${formatMs(sizeMs)} every ${formatMs(everyMs)}${describeOffset(offsetMs)}`;
     }
+    case 'session': {
+      const { gapMs } = assigner;
+      return typeof gapMs === 'number'
+        ? `session gap ${formatMs(gapMs)}`
+        : 'session gap of a record';
+    }
+    case 'custom':
+      return `custom ${assigner.name}`;
     default:
       return unreachable(assigner);
   }

@@ -122,7 +122,8 @@ type ItemCells = Pick<Cells, 'placeFormat' | 'declareWritten' | 'placeOf' | 'at'
 /** Before the key: its group and its length. */
 const headLength = 5;
 
-function itemCells(keyCodec: KeyFormat, item: Codec<unknown>): ItemCells {
+/** Places of what has a key and an item. */
+export function itemCells(keyCodec: KeyFormat, item: Codec<unknown>): ItemCells {
   return {
     placeFormat: {
       name: `${keyCodec.name} and ${item.name}`,

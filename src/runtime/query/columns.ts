@@ -57,15 +57,16 @@ export function columnsOf(
 
 function placeColumns(record: StoreRecord): Column[] {
   const { kind, itemCodec, itemText, shape } = record;
+  const window = windowShapeOf(shape);
+  if (window !== undefined) {
+    return [
+      { name: `${window.piece}_start`, sql: window.start },
+      { name: `${window.piece}_end`, sql: window.end },
+    ];
+  }
   if (kind === 'list') return [{ name: 'item', sql: 'item' }];
   if (kind === 'map') return [{ name: 'item', sql: scalarSql('item', itemCodec, itemText) }];
-  if (kind === 'value') return [];
-  const window = windowShapeOf(shape);
-  if (window === undefined) return [{ name: 'time', sql: 'time' }];
-  return [
-    { name: `${window.piece}_start`, sql: window.start },
-    { name: `${window.piece}_end`, sql: window.end },
-  ];
+  return kind === 'value' ? [] : [{ name: 'time', sql: 'time' }];
 }
 
 interface ValueColumns {

@@ -17,12 +17,14 @@ export interface WindowShape {
   readonly of: string;
 }
 
-/** Undefined for what is no window. An entry lies at the last millisecond of its piece. */
+/** Undefined for what is no window. An entry lies at its piece's last millisecond. */
 export function windowShapeOf(shape: string): WindowShape | undefined {
   const [, tumbling, ofTumbling] = /^tumbling (\d+) ms, offset \d+ ms, (.*)$/s.exec(shape) ?? [];
   if (tumbling !== undefined && ofTumbling !== undefined) {
     return { piece: 'window', ...piece(Number(tumbling)), of: ofTumbling };
   }
+  const ofAssigned = /^(?:session(?: \d+ ms)?|custom [^,]*), (.*)$/s.exec(shape)?.[1];
+  if (ofAssigned !== undefined) return { piece: 'window', ...assigned, of: ofAssigned };
   const [, kind, size, every, of] =
     /^(hopping|cumulating) (\d+) ms every (\d+) ms, offset \d+ ms, (.*)$/s.exec(shape) ?? [];
   if (kind === undefined || of === undefined) return undefined;
@@ -34,6 +36,9 @@ export function windowShapeOf(shape: string): WindowShape | undefined {
 function piece(ms: number): Pick<WindowShape, 'start' | 'end'> {
   return { start: `time + 1 - ${ms}`, end: 'time + 1' };
 }
+
+/** Where the window is the item. */
+const assigned = { start: "item ->> '$[0]'", end: "item ->> '$[1]'" } as const;
 
 /** The SQL of a result, as a value or as part of a JSON object, from an accumulator's path. */
 export interface ResultSql {

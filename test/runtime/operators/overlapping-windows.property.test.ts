@@ -11,7 +11,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cumulating, hopping, job, topic } from '../../../src/dsl/index.ts';
 import { json, keyJson } from '../../../src/formats/index.ts';
-import type { WindowAssigner } from '../../../src/runtime/index.ts';
+import type { CumulatingWindows, HoppingWindows } from '../../../src/runtime/index.ts';
 import { type ScriptStep, sameInEveryMode, valuesOf } from '../../support/operator-harness.ts';
 import {
   byReading,
@@ -24,7 +24,7 @@ import {
 import { type Bounds, everyAggregate, modelOf } from '../../support/window-model.ts';
 
 interface Setting {
-  readonly assigner: WindowAssigner;
+  readonly assigner: HoppingWindows | CumulatingWindows;
   readonly outOfOrdernessMs: number;
   readonly all: readonly Bounds[];
   readonly sliceMs: number;

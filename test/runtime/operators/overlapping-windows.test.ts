@@ -9,7 +9,7 @@ import {
   type WindowTimes,
 } from '../../../src/dsl/index.ts';
 import { json, keyJson } from '../../../src/formats/index.ts';
-import type { Job, WindowAssigner } from '../../../src/runtime/index.ts';
+import type { CumulatingWindows, HoppingWindows, Job } from '../../../src/runtime/index.ts';
 import { changelogOf, taskNameOf } from '../../../src/runtime/open-task.ts';
 import {
   type Outputs,
@@ -31,7 +31,7 @@ interface Options {
   readonly quietAfter?: number | 'off';
 }
 
-function counts(assigner: WindowAssigner, options: Options = {}): Job {
+function counts(assigner: HoppingWindows | CumulatingWindows, options: Options = {}): Job {
   return job('counts', ({ from }) => {
     const windowed = from(readings, { quietAfter: 'off', ...options, eventTime: (r) => r.at })
       .keyBy((r) => r.key)
@@ -132,7 +132,7 @@ describe('a hopping window', () => {
   });
 
   test('changes one entry of state for a record, however many windows it is in', async () => {
-    const changesOf = async (assigner: WindowAssigner) => {
+    const changesOf = async (assigner: HoppingWindows | CumulatingWindows) => {
       const run = new ScriptRun(counts(assigner), { ...plainMode, epoch: { epochRecords: 1 } });
       await run.makeTopics(1);
       await run.start();

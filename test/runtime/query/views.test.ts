@@ -15,11 +15,13 @@ import {
   mean,
   min,
   reducing,
+  session,
   share,
   sum,
   topic,
   tumbling,
   value,
+  windows,
 } from '../../../src/dsl/index.ts';
 import { bytes, json, keyJson, number, string, structured } from '../../../src/formats/index.ts';
 import type { Job } from '../../../src/runtime/index.ts';
@@ -285,7 +287,7 @@ describe('aggregates', () => {
   });
 
   test('of windows stand beside when their window begins and ends', async () => {
-    const windows = job('windows', ({ from }) => {
+    const tumblings = job('windows', ({ from }) => {
       const keyed = from(orders, byTime).keyBy((order) => order.by);
       keyed.window(tumbling('1s')).aggregate({ n: count() }, { name: 'by-second' }).to(out);
       keyed
@@ -294,11 +296,11 @@ describe('aggregates', () => {
         .to(out);
     });
     const values = [ada, { ...ada, at: 999 }, bob];
-    expect(await always(windows, values, 'SELECT * FROM by_second_windows')).toEqual([
+    expect(await always(tumblings, values, 'SELECT * FROM by_second_windows')).toEqual([
       { key: 'ada', window_start: 0, window_end: 1000, n: 2, value: '{"n":2}' },
       { key: 'bob', window_start: 0, window_end: 1000, n: 1, value: '{"n":1}' },
     ]);
-    const queried = await started(windows);
+    const queried = await started(tumblings);
     await queried.send('orders', [ada, bob]);
     const sql = 'SELECT key, window_start, window_end, price FROM dearest_windows';
     expect(await queried.rows(sql)).toEqual([
@@ -330,6 +332,32 @@ describe('aggregates', () => {
     ]);
     const views = "SELECT view FROM stores WHERE view LIKE '%ends'";
     expect(await always(overlapping, [ada], views)).toEqual([]);
+  });
+
+  test('of sessions, and of windows that are chosen, stand beside their begin and end', async () => {
+    const assigned = job('assigned', ({ from }) => {
+      const keyed = from(orders, byTime).keyBy((order) => order.by);
+      keyed.window(session(100)).aggregate({ n: count() }, { name: 'sessions' }).to(out);
+      const days = windows({ name: 'days', assign: (at) => [{ start: at - 5, end: at + 90 }] });
+      keyed
+        .window(days)
+        .reduce((a) => a, { name: 'days' })
+        .to(out);
+    });
+    const values = [ada, { ...ada, at: 50 }, bob];
+    expect(await always(assigned, values, 'SELECT * FROM sessions_windows')).toEqual([
+      { key: 'ada', window_start: 10, window_end: 150, n: 2, value: '{"n":2}' },
+      { key: 'bob', window_start: 20, window_end: 120, n: 1, value: '{"n":1}' },
+    ]);
+    const sql = 'SELECT key, window_start, window_end, price FROM days_windows';
+    expect(await always(assigned, [ada], sql)).toEqual([
+      { key: 'ada', window_start: 5, window_end: 100, price: 3 },
+    ]);
+    const gone = 'SELECT key, window_start FROM sessions_windows';
+    expect(await always(assigned, [ada, { ...bob, at: 1000 }], gone)).toEqual([
+      { key: 'bob', window_start: 1000 },
+    ]);
+    expect(await always(assigned, [ada], 'SELECT * FROM timers')).toEqual([]);
   });
 });
 
