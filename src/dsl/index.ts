@@ -1,8 +1,26 @@
 /** The door of the fluent API. */
 export type { Aggregate } from './aggregates/aggregate.ts';
+export {
+  type ApproximateCountDistinctOptions,
+  approximateCountDistinct,
+} from './aggregates/approximate-count-distinct.ts';
+export { argMax, argMin } from './aggregates/arg-min-max.ts';
+export { type CollectOptions, collect } from './aggregates/collect.ts';
 export type { Aggregates, ResultsOf } from './aggregates/composite.ts';
+export { type CountDistinctOptions, countDistinct } from './aggregates/count-distinct.ts';
+export { type AggregateDefinition, aggregate } from './aggregates/custom.ts';
+export { earliest, latest } from './aggregates/earliest-latest.ts';
 export { first, last } from './aggregates/first-last.ts';
+export { type Histogram, histogram } from './aggregates/histogram.ts';
 export { count, max, mean, min, share, sum } from './aggregates/numbers.ts';
+export { type QuantileOptions, type QuantilesOf, quantile } from './aggregates/quantile.ts';
+export { topK } from './aggregates/top-k.ts';
+export {
+  standardDeviation,
+  type VarianceOf,
+  type VarianceOptions,
+  variance,
+} from './aggregates/variance.ts';
 export type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
 export { ConnectedStreams, type ConnectFunctions } from './connected-streams.ts';
 export { type FromOptions, isJob, type JobContext, job } from './job.ts';

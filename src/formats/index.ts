@@ -11,7 +11,7 @@ export {
   csv,
 } from './csv.ts';
 export { json } from './json.ts';
-export { keyJson } from './key-json.ts';
+export { canonicalJson, keyJson } from './key-json.ts';
 export { checkKeyCodec } from './keys.ts';
 export { messagePack } from './message-pack.ts';
 export { number } from './number.ts';

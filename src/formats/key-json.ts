@@ -16,12 +16,13 @@ export function keyJson<Key>(): Codec<Key> {
 const keyJsonCodec: Codec<unknown> = {
   name: 'key-json',
   text: true,
-  encode: (value) => Buffer.from(canonicalOrFail(value), 'utf8'),
+  encode: (value) => Buffer.from(canonicalJson(value), 'utf8'),
   decode: decodeJson,
-  check: canonicalOrFail,
+  check: canonicalJson,
 };
 
-function canonicalOrFail(value: unknown): string {
+/** The text that tells keys apart. Fails with `ENCODE` for what can't be a key. */
+export function canonicalJson(value: unknown): string {
   const text = canonical(value, 0);
   if (text !== undefined) return text;
   const refusal = refusalOf(value, (part, depth) => canonical(part, depth) !== undefined);

@@ -4,7 +4,8 @@
  */
 import { MillraceError } from '../../platform/index.ts';
 import type { Aggregation } from '../../runtime/index.ts';
-import { type Aggregate, accumulatorCodec } from './aggregate.ts';
+import { type Aggregate, aggregateNames } from './aggregate.ts';
+import { type Accumulators, codecOfFields, type Field } from './composite-codec.ts';
 
 /** Aggregates by the name of the field that their result gets. */
 export type Aggregates<Value> = Readonly<Record<string, Aggregate<Value, unknown>>>;
@@ -16,13 +17,6 @@ export type ResultsOf<Fields> = {
     : never;
 };
 
-type Accumulators = Record<string, unknown>;
-
-interface Field {
-  readonly name: string;
-  readonly aggregate: Aggregation;
-}
-
 /** Fails with `INVALID` for what is not an aggregate, and for field names in `reserved`. */
 export function composite(
   fields: Readonly<Record<string, unknown>>,
@@ -32,6 +26,7 @@ export function composite(
   const entries: readonly Field[] = Object.entries(fields).map(([name, field]) => {
     if (reserved.includes(name) || name === '__proto__') throw reservedField(name, where);
     if (!isAggregate(field)) throw notAnAggregate(name, where);
+    if (field.codec.versions !== undefined) throw oneOfSeveral(name, where);
     return { name, aggregate: field };
   });
   if (entries.length === 0) {
@@ -67,7 +62,7 @@ export function composite(
       for (const { name, aggregate } of entries) results[name] = aggregate.result(state[name]);
       return results;
     },
-    codec: accumulatorCodec,
+    codec: codecOfFields(entries),
   };
 }
 
@@ -90,9 +85,18 @@ function reservedField(name: string, where: string): MillraceError {
 }
 
 function notAnAggregate(name: string, where: string): MillraceError {
+  const calls = aggregateNames.map((known) => `${known}(...)`).join(', ');
   return new MillraceError(
     'INVALID',
-    `${where}: "${name}" is not an aggregate. Call one: count(), sum(...), min(...), max(...), ` +
-      `mean(...), share(...), first(...) or last(...).`,
+    `${where}: "${name}" is not an aggregate. Call one: ${calls}, or make one with ` +
+      'aggregate({ ... }).',
+  );
+}
+
+function oneOfSeveral(name: string, where: string): MillraceError {
+  return new MillraceError(
+    'INVALID',
+    `${where}: the codec of "${name}" has versions, which one of several aggregates can't have. ` +
+      'Keep it alone, in aggregating() state of a process step.',
   );
 }

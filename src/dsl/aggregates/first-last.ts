@@ -1,29 +1,24 @@
 /** first and last: by arrival, not by event time. */
-import { json } from '../../formats/index.ts';
-import { type Aggregate, accumulatorCodec } from './aggregate.ts';
-
-const plain = json<unknown>();
+import { type Aggregate, accumulatorCodec, copyOf, keep } from './aggregate.ts';
 
 /** In an array, so that nothing yet differs from null. */
 type Kept = [] | [unknown];
 
 /**
- * What `select` returned for the first record that came; it must be plain JSON (else `ENCODE`).
+ * What `select` returned for the record that came first; it must be plain JSON (else `ENCODE`). By
+ * event time: `earliest`.
  * @example .aggregate({ opened: first((trade) => trade.price) })
  */
 export function first<Value, Result>(select: (value: Value) => Result): Aggregate<Value, Result> {
-  return keeping('first', (kept, value) => (kept.length === 1 ? kept : keep(select, value)));
+  return keeping('first', (kept, value) => (kept.length === 1 ? kept : [keep(select(value))]));
 }
 
-/** What `select` returned for the record that came last; it must be plain JSON. */
+/**
+ * What `select` returned for the record that came last; it must be plain JSON. By event time:
+ * `latest`.
+ */
 export function last<Value, Result>(select: (value: Value) => Result): Aggregate<Value, Result> {
-  return keeping('last', (_kept, value) => keep(select, value));
-}
-
-function keep<Value, Result>(select: (value: Value) => Result, value: Value): Kept {
-  const selected = select(value);
-  plain.check?.(selected);
-  return [structuredClone(selected)]; // the record may be changed by whoever sees it next
+  return keeping('last', (_kept, value) => [keep(select(value))]);
 }
 
 function keeping<Value, Result>(
@@ -39,7 +34,7 @@ function keeping<Value, Result>(
       if (earlier.length === 0) return later;
       return name === 'first' || later.length === 0 ? earlier : later;
     },
-    result: (accumulator) => structuredClone((accumulator as Kept)[0]) as Result, // as selected
+    result: (accumulator) => copyOf((accumulator as Kept)[0]) as Result, // as selected
     codec: accumulatorCodec,
   };
 }

@@ -164,7 +164,9 @@ class StateDeclaration {
     return {
       add(value) {
         const { key, timestamp } = moment;
-        store.put(key, aggregate.add(store.get(key) ?? aggregate.create(), value, timestamp));
+        const before = store.get(key);
+        const accumulator = before === undefined ? aggregate.create() : before; // null is one
+        store.put(key, aggregate.add(accumulator, value, timestamp));
       },
       get() {
         const accumulator = store.get(moment.key);

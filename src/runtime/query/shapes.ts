@@ -57,32 +57,76 @@ export function fieldsOfShape(shape: string): ReadonlyMap<string, ResultSql> | u
 
 /** Of a single aggregate, such as `mean`; undefined where it is none that is known. */
 export function resultOfShape(shape: string): ResultSql | undefined {
-  return results.get(shape);
+  const [, name = '', argument = ''] = /^(\w+)(?:\((.*)\))?$/s.exec(shape) ?? [];
+  return results.get(name)?.(argument);
 }
 
 function resultOf(aggregate: string): ResultSql {
-  return results.get(aggregate) ?? asItIs;
+  return resultOfShape(aggregate) ?? asItIs;
 }
 
 const at = (path: string) => `value ->> ${literal(path)}`;
-const plain = (value: (path: string) => string): ResultSql => ({ value, json: value });
+const real = (path: string) => `CAST(${at(path)} AS REAL)`;
+const number = (value: (path: string) => string): ResultSql => ({ value, json: value });
 const sumAt = (path: string) => `(${at(`${path}[0]`)}) + (${at(`${path}[1]`)})`;
 
 const asItIs: ResultSql = { value: at, json: (path) => `value -> ${literal(path)}` };
-const kept: ResultSql = {
-  value: (path) => at(`${path}[0]`),
-  json: (path) => `value -> ${literal(`${path}[0]`)}`,
+
+/** The accumulator is an array with what was selected in one place. */
+const itemAt = (i: number): ResultSql => ({
+  value: (path) => at(`${path}[${i}]`),
+  json: (path) => `value -> ${literal(`${path}[${i}]`)}`,
+});
+
+/** Division by zero is NULL. */
+const varianceAt = (path: string, argument: string) => {
+  const count = at(`${path}[0]`);
+  return `${real(`${path}[2]`)} / (${argument === 'sample' ? `(${count}) - 1` : count})`;
 };
 
-const results: ReadonlyMap<string, ResultSql> = new Map([
-  ['count', plain(at)],
-  ['min', plain(at)],
-  ['max', plain(at)],
-  ['sum', plain(sumAt)],
-  ['mean', plain((path) => `CAST(${sumAt(path)} AS REAL) / (${at(`${path}[2]`)})`)],
-  ['share', plain((path) => `CAST(${at(`${path}[0]`)} AS REAL) / (${at(`${path}[1]`)})`)],
-  ['first', kept],
-  ['last', kept],
+/**
+ * The estimate of a HyperLogLog, from the number of registers that hold each rank (see
+ * src/dsl/aggregates/hyper-log-log.ts): its sigma is a series whose terms beyond the 24th are 0.
+ */
+function estimateAt(path: string, indexBits: number): string {
+  const registers = 2 ** indexBits;
+  const empty = `${real(`${path}[0][0]`)} / ${registers}`;
+  const heldAtRank = `value ->> (${literal(`${path}[0][`)} || i || ']')`;
+  const held = sumOver(64 - indexBits + 1, `coalesce(${heldAtRank}, 0) / pow(2, i)`);
+  const sigma = sumOver(24, `pow(${empty}, pow(2, i)) * pow(2, i - 1)`);
+  const z = `${held} + ${registers} * (${empty} + ${sigma})`;
+  return `CAST(round(${registers ** 2 / (2 * Math.LN2)} / (${z})) AS INTEGER)`;
+}
+
+/** Over `i` from 1 to `last`; `value` stays that of the row. */
+function sumOver(last: number, term: string): string {
+  const all = JSON.stringify(Array.from({ length: last }, (_, i) => i + 1));
+  return `(SELECT sum(${term}) FROM (SELECT each.value AS i FROM json_each('${all}') each))`;
+}
+
+type ResultOfArgument = (argument: string) => ResultSql;
+
+/** By name; what stands in brackets behind it is the argument. Others show their accumulator. */
+const results: ReadonlyMap<string, ResultOfArgument> = new Map<string, ResultOfArgument>([
+  ['count', () => number(at)],
+  ['min', () => number(at)],
+  ['max', () => number(at)],
+  ['sum', () => number(sumAt)],
+  ['mean', () => number((path) => `CAST(${sumAt(path)} AS REAL) / (${at(`${path}[2]`)})`)],
+  ['share', () => number((path) => `${real(`${path}[0]`)} / (${at(`${path}[1]`)})`)],
+  ['variance', (of) => number((path) => varianceAt(path, of))],
+  ['standardDeviation', (of) => number((path) => `sqrt(${varianceAt(path, of)})`)],
+  ['histogram', () => asItIs],
+  ['first', () => itemAt(0)],
+  ['last', () => itemAt(0)],
+  ['earliest', () => itemAt(1)],
+  ['latest', () => itemAt(1)],
+  ['argMin', () => itemAt(2)],
+  ['argMax', () => itemAt(2)],
+  ['topK', () => itemAt(2)],
+  ['collect', () => itemAt(1)],
+  ['countDistinct', () => itemAt(0)],
+  ['approximateCountDistinct', (bits) => number((path) => estimateAt(path, Number(bits)))],
 ]);
 
 /** A text in SQL. */

@@ -2,25 +2,38 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   type Aggregate,
+  aggregate,
   aggregating,
+  approximateCountDistinct,
+  argMax,
+  argMin,
+  collect,
   count,
+  countDistinct,
   cumulating,
+  earliest,
   first,
+  histogram,
   hopping,
   job,
   last,
+  latest,
   list,
   map,
   max,
   mean,
   min,
+  quantile,
   reducing,
   session,
   share,
+  standardDeviation,
   sum,
   topic,
+  topK,
   tumbling,
   value,
+  variance,
   windows,
 } from '../../../src/dsl/index.ts';
 import { bytes, json, keyJson, number, string, structured } from '../../../src/formats/index.ts';
@@ -253,6 +266,93 @@ describe('aggregates', () => {
     expect(JSON.parse(whole)).toEqual(expected);
     const firstText = JSON.stringify(expected.first);
     expect(columns).toEqual({ key: 'all', ...expected, first: firstText });
+  });
+
+  test('that keep more are shown as what they found, quantiles as their sketch', async () => {
+    const by = (order: Order) => order.by;
+    const mine = aggregate({
+      name: 'mine',
+      create: () => ({ n: 0 }),
+      add: ({ n }, { price }: Order) => ({ n: n + price }),
+      merge: (a, b) => ({ n: a.n + b.n }),
+      result: ({ n }) => n,
+    });
+    const shown = {
+      variance: variance(of),
+      ofSample: variance(of, { sample: true }),
+      deviation: standardDeviation(of),
+      histogram: histogram(of, [0, 3.5]),
+      topK: topK(of, 2),
+      least: argMin(of, by),
+      greatest: argMax(of),
+      earliest: earliest(by),
+      latest: latest((order: Order) => order.note ?? null),
+      collect: collect(of),
+      newest: collect(by, { max: 2, keep: 'latest' }),
+      distinct: countDistinct(of),
+      about: approximateCountDistinct(of),
+    };
+    const keep = job('keep', ({ from }) => {
+      const keyed = from(orders, byTime).keyBy(() => 'all');
+      keyed.aggregate({ ...shown, quantile: quantile(of, 0.5), mine }, { name: 'all' }).to(out);
+      keyed.aggregate({ ofSample: shown.ofSample }, { name: 'first' }).to(out);
+    });
+    const results = Object.entries<Aggregate<never, unknown>>(shown).map(([name, aggregate]) => {
+      let accumulator = aggregate.create();
+      for (const each of values) accumulator = aggregate.add(accumulator, each as never, each.at);
+      return [name, aggregate.result(accumulator)] as const;
+    });
+    const queried = await started(keep);
+    await queried.send('orders', [ada]);
+    expect(await queried.rows('SELECT * FROM first_accumulator')).toEqual([
+      { key: 'all', ofSample: null, value: '{"ofSample":null}' },
+    ]);
+    await queried.send('orders', values.slice(1));
+    const [row] = (await queried.rows('SELECT * FROM all_accumulator')) as { value: string }[];
+    const { value: whole, ...columns } = row ?? { value: '' };
+    const sketch = { count: 4, min: -7, max: 4 };
+    expect(JSON.parse(whole)).toEqual({
+      ...Object.fromEntries(results),
+      quantile: expect.objectContaining(sketch),
+      mine: { n: expect.closeTo(0.1, 9) },
+    });
+    const inColumn = (value: unknown) =>
+      typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+    expect(columns).toEqual({
+      key: 'all',
+      ...Object.fromEntries(results.map(([name, value]) => [name, inColumn(value)])),
+      quantile: expect.stringContaining('{"count":4,"min":-7,"max":4,'),
+      mine: expect.stringContaining('{"n":0.'),
+    });
+  });
+
+  test('approximate counts are estimated as their job does', async () => {
+    const error = 0.1; // 128 registers, so that these are many
+    const about = approximateCountDistinct((order: Order) => order.at, { error });
+    const counts = job('counts', ({ from }) => {
+      from(orders, byTime)
+        .keyBy((order) => order.by)
+        .process({
+          name: 'step',
+          state: { about: aggregating(about) },
+          onRecord(order, { state }) {
+            state.about.add(order);
+            return [{ about: state.about.get() }];
+          },
+        })
+        .to(out);
+    });
+    const queried = await started(counts);
+    for (const [by, size] of Object.entries({ few: 1, some: 60, many: 900 })) {
+      let accumulator = about.create();
+      const sent = Array.from({ length: size }, (_, at) => ({ by, at: 1e6 + at, price: 1 }));
+      for (const order of sent) accumulator = about.add(accumulator, order, 0);
+      await queried.send('orders', sent);
+      const sql = 'SELECT value, typeof(value) AS type FROM step_about WHERE key = ?';
+      expect(await queried.rows(sql, [by])).toEqual([
+        { value: about.result(accumulator), type: 'integer' },
+      ]);
+    }
   });
 
   test('one alone is the value; a reduced one is what it is', async () => {
