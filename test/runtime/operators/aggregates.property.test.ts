@@ -69,6 +69,20 @@ const path = aggregate({
   result: (path) => path,
 });
 
+/** Its accumulator may be null, which is not the same as none. */
+const sign = aggregate({
+  name: 'sign',
+  create: (): string | null => 'never negative',
+  add: (kept, { n }: Reading) => (n < 0 ? null : (kept ?? 'was negative')),
+  merge: (left, right) => right ?? left,
+  result: (kept) => kept ?? 'negative',
+});
+
+function signOf(of: readonly Reading[]): string {
+  if ((of.at(-1)?.n ?? 0) < 0) return 'negative';
+  return of.some(({ n }) => n < 0) ? 'was negative' : 'never negative';
+}
+
 const all = {
   variance: variance(n),
   deviation: standardDeviation(n, { sample: true }),
@@ -92,13 +106,17 @@ const aggregates = job('aggregates', ({ from }) => {
   byKey.window(tumbling(1000)).aggregate(all).to(resultsTo('windows'));
   byKey
     .process({
-      state: { path: aggregating(path), top: aggregating(topK(n, 2)), all: aggregating(all) },
+      state: {
+        path: aggregating(path),
+        top: aggregating(topK(n, 2)),
+        sign: aggregating(sign),
+        all: aggregating(all),
+      },
       onRecord(reading, { state }) {
-        const kept = () => [state.path.get(), state.top.get(), state.all.get()?.path];
+        const { path, top, sign, all } = state;
+        const kept = () => [path.get(), top.get(), sign.get(), all.get()?.path];
         const before = kept().map((each) => each ?? null);
-        state.path.add(reading);
-        state.top.add(reading);
-        state.all.add(reading);
+        for (const each of [path, top, sign, all]) each.add(reading);
         return [{ before, after: kept() }];
       },
     })
@@ -162,7 +180,8 @@ test('aggregates are those of the model, running, of windows and in state', asyn
       expect(written).toEqual(expect.arrayContaining(windows));
       const stateOf = (of: readonly Reading[]) => {
         const path = { of: of.map(n) };
-        return of.length === 0 ? [null, null, null] : [path, topOf(of).slice(0, 2), path];
+        if (of.length === 0) return [null, null, null, null];
+        return [path, topOf(of).slice(0, 2), signOf(of), path];
       };
       expect(valuesOf(outputs, 'states')).toEqual(
         soFar.map((of) => ({ before: stateOf(of.slice(0, -1)), after: stateOf(of) })),
