@@ -8,6 +8,7 @@ const examples = {
   'inactive-users': () => import('./inactive-users.ts'),
   'abandoned-carts': () => import('./abandoned-carts.ts'),
   'best-bid': () => import('./best-bid.ts'),
+  candles: () => import('./candles.ts'),
 } as const;
 
 const name = process.argv[2] ?? '';

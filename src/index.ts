@@ -36,7 +36,6 @@ export {
   type CumulatingOptions,
   collect,
   count,
-  count,
   countDistinct,
   cumulating,
   type Emitted,

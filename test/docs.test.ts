@@ -65,6 +65,11 @@ describe('an example', () => {
       '2 ice cream left by ada, said at 12:11\n1 book left by ada, said at 13:00\n',
     ],
     ['best-bid', 'best: bob with 12\nbest: cy with 11\nbest: ada with 15\nlate: bob with 99\n'],
+    [
+      'candles',
+      '09:30 100 102 98 101, 100 at 99.70 on average, median 100\n' +
+        '09:31 103 103 103 103, 20 at 103.00 on average, median 103\n',
+    ],
   ])('%s prints what it should', async (name, expected) => {
     const { stdout } = await execute(process.execPath, ['examples/main.ts', name], {
       cwd: project,

@@ -61,12 +61,13 @@ export function resultOver(aggregate: AnyAggregate, records: readonly Item[]): u
 
 /** Where records are split, and which neighbours are merged first. */
 export interface Splitting {
+  /** Of a thousand. */
   readonly cuts: readonly number[];
   readonly merges: readonly number[];
 }
 
 export const splittings: fc.Arbitrary<Splitting> = fc.record({
-  cuts: fc.array(fc.nat({ max: 40 }), { minLength: 1, maxLength: 5 }),
+  cuts: fc.array(fc.nat({ max: 1000 }), { minLength: 1, maxLength: 5 }),
   merges: fc.array(fc.nat(), { minLength: 6, maxLength: 6 }),
 });
 
@@ -76,7 +77,9 @@ export function merged(
   records: readonly Item[],
   { cuts, merges }: Splitting,
 ): unknown {
-  const ends = [...cuts, records.length].map((end) => Math.min(end, records.length)).sort(byNumber);
+  const ends = [...cuts.toSorted((a, b) => a - b), 1000].map((cut) =>
+    Math.floor((cut * records.length) / 1000),
+  );
   const accumulators = ends.map((end, i) => over(aggregate, records.slice(ends[i - 1] ?? 0, end)));
   for (let round = 0; accumulators.length > 1; round++) {
     const i = (merges[round] ?? 0) % (accumulators.length - 1);
@@ -86,8 +89,6 @@ export function merged(
   }
   return accumulators[0];
 }
-
-const byNumber = (a: number, b: number) => a - b;
 
 export function frozen<Value>(value: Value): Value {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;

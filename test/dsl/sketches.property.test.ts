@@ -7,6 +7,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { HyperLogLogScale } from '../../src/dsl/aggregates/hyper-log-log.ts';
 import type { QuantileSketch } from '../../src/dsl/aggregates/quantile-sketch.ts';
 import { TextHash } from '../../src/dsl/aggregates/text-hash.ts';
 import { approximateCountDistinct, quantile } from '../../src/dsl/index.ts';
@@ -186,6 +187,21 @@ describe('approximateCountDistinct', () => {
   test.each([0.1, 0.05])('with the error %s is the same sketch in any order', (error) => {
     const numbers = fc.array(fc.nat({ max: 300 }), { maxLength: 120, size: 'max' });
     expectSameBytes(approximateCountDistinct(n, { error }), numbers);
+  });
+
+  test('takes the place of the first 1 for the rank, in either half of the hash', () => {
+    const scale = new HyperLogLogScale(7);
+    const rankOf = (high: number, low: number) => {
+      const sketch = scale.create();
+      scale.add(sketch, high, low);
+      return sketch[0].length - 1;
+    };
+    expect(rankOf(2 ** 31, 0)).toBe(64 - 7 + 1); // there is none
+    expect(rankOf(0, 1)).toBe(64 - 7);
+    expect(rankOf(0, 2 ** 31)).toBe(32 - 7 + 1);
+    expect(rankOf(1, 0)).toBe(32 - 7);
+    expect(rankOf(2 ** 24, 0)).toBe(1);
+    expect(rankOf(2 ** 25, 2 ** 31)).toBe(32 - 7 + 1); // part of the index
   });
 
   test('takes few bytes of few, and 17 KB at most at one per cent', () => {

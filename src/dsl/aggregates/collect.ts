@@ -93,8 +93,15 @@ function limited(collected: Collected, max: number, kept: Kept): Collected {
         "kept: { max, keep: 'latest' }",
     );
   }
-  const start = kept === 'earliest' ? max : 0;
-  times.splice(start, extra);
-  values.splice(start, extra);
+  if (kept === 'earliest') {
+    times.length = max;
+    values.length = max;
+  } else if (extra === 1) {
+    times.shift(); // for each record, so without the array that splice makes
+    values.shift();
+  } else {
+    times.splice(0, extra);
+    values.splice(0, extra);
+  }
   return collected;
 }

@@ -326,6 +326,23 @@ describe('aggregates', () => {
     });
   });
 
+  test('are divided as fractions, though their parts are whole', async () => {
+    const spread = job('spread', ({ from }) => {
+      from(orders, byTime)
+        .keyBy(() => 'all')
+        .aggregate({ of: variance(of), deviation: standardDeviation(of) }, { name: 'all' })
+        .to(out);
+    });
+    const queried = await started(spread);
+    await queried.send(
+      'orders',
+      [1, 2, 3].map((price) => ({ ...ada, price })),
+    );
+    expect(await queried.rows('SELECT of, deviation FROM all_accumulator')).toEqual([
+      { of: 2 / 3, deviation: Math.sqrt(2 / 3) },
+    ]);
+  });
+
   test('approximate counts are estimated as their job does', async () => {
     const error = 0.1; // 128 registers, so that these are many
     const about = approximateCountDistinct((order: Order) => order.at, { error });
