@@ -33,8 +33,6 @@ export const aggregateNames = [
   'approximateCountDistinct',
 ] as const;
 
-export type AggregateName = (typeof aggregateNames)[number];
-
 /**
  * The codec of accumulators: plain JSON. They are not checked again, because every built-in
  * aggregate lets only finite numbers, and values that JSON gives back, into its accumulator.

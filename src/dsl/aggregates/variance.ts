@@ -24,7 +24,7 @@ type Moments = [count: number, mean: number, squares: number];
 
 /**
  * The variance of what `select` returns, which must be finite numbers (else `USER_FUNCTION`): of
- * the records as a whole population, or with `{ sample: true }` as a sample of one.
+ * the records as all that there is, or with `{ sample: true }` as a sample of more.
  * @example .aggregate({ spread: variance((trade) => trade.price) })
  */
 export function variance<Value, Sample extends boolean = false>(
