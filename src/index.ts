@@ -149,6 +149,7 @@ export {
   type QueryOptions,
   type QueryResult,
   query,
+  type RebuildStatus,
   type RecordsOptions,
   type ReducingSpec,
   type ReducingState,

@@ -70,6 +70,16 @@ const counting = (fields: Readonly<Record<string, ReturnType<typeof count>>>) =>
       .to(counts, { key: () => 'all' });
   });
 
+/** Runs a job in /data until all input is read and all state is folded. */
+async function runOn(machine: SimulatedMachine, broker: Broker, of: Job, rebuildState = false) {
+  const { platform } = machine.process();
+  const options = { broker, platform, stateDirectory: '/data', foldIntervalMs: 1, rebuildState };
+  const handle = await run(of, options);
+  await machine.advance(10);
+  await machine.until(handle.stop({ drain: true }));
+  return platform;
+}
+
 /** How each of them comes about. */
 const provoke: { readonly [Code in ErrorCode]: () => unknown } = {
   INVALID: () =>
@@ -118,6 +128,18 @@ const provoke: { readonly [Code in ErrorCode]: () => unknown } = {
     const { task, incarnation } = claim;
     const commit = { task, incarnation, epoch: 1, clockMs: 0, positions: [], appends: [] };
     return machine.until(broker.commit(commit));
+  },
+  NOT_REPEATABLE: async () => {
+    const { machine, broker } = await openData();
+    const platform = await runOn(machine, broker, counting({ seen: count() }));
+    platform.files.remove('/data/state/count/count-0.db');
+    const renamed = job('count', ({ from }) => {
+      const seen = from(cups)
+        .keyBy((cup) => cup.price)
+        .aggregate({ seen: count() });
+      seen.to(counts, { key: () => 'every cup' });
+    });
+    await runOn(machine, broker, renamed, true);
   },
   DIRECTORY: () => openData(new SimulatedMachine(), { create: false }),
   DAMAGED: async () => {

@@ -179,6 +179,15 @@ export interface Broker {
    * does.
    */
   commit(commit: Commit): Promise<readonly Appended[]>;
+  /**
+   * Calls `run` while nobody else can claim the task: for what must not be done by a zombie. It is
+   * synchronous and short, for nothing is committed meanwhile. Fails with `FENCED`, or as `run`
+   * does.
+   */
+  whileNewest<Result>(
+    claim: { readonly task: string; readonly incarnation: number },
+    run: () => Result,
+  ): Promise<Result>;
   /** Lets another member claim the task at once. */
   release(claim: { readonly task: string; readonly incarnation: number }): Promise<void>;
   /**

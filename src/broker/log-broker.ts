@@ -153,6 +153,16 @@ export class LogBroker implements Broker {
     });
   }
 
+  whileNewest<Result>(
+    claim: { readonly task: string; readonly incarnation: number },
+    run: () => Result,
+  ): Promise<Result> {
+    return this.committer.submitAlone((catalogue) => {
+      requireNewest(catalogue, claim);
+      return { operations: [], answer: run() };
+    });
+  }
+
   async release(claim: { readonly task: string; readonly incarnation: number }): Promise<void> {
     const { task, incarnation } = claim;
     await this.committer.submitAlone((catalogue) => {

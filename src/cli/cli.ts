@@ -79,6 +79,7 @@ function addRun(main: Command, terminal: Terminal): void {
     .description('run the jobs of a file until Ctrl-C, which ends with a last commit')
     .option(...dataOption, dataDefault)
     .option('--take-over', 'fence off another process that runs the job')
+    .option('--rebuild-state', 'compute state anew from the log where its file is refused')
     .option('--durability <mode>', 'disk or process', durability, 'disk')
     .option('--quiet', 'print no status lines')
     .action(async (file: string, options) =>

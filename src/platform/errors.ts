@@ -27,6 +27,8 @@ export type ErrorCode =
   | 'TASK_HELD'
   /** The state on disk does not fit the job. */
   | 'STATE_MISMATCH'
+  /** A job that is to do again what it did does something else. */
+  | 'NOT_REPEATABLE'
   /** Bytes that were acknowledged are damaged; the message names file and byte. */
   | 'DAMAGED'
   /** A file is older than the others, missing, or from another directory. */

@@ -41,4 +41,18 @@ export const backupFailpoints = [
   'backup.completed',
 ] as const;
 
-export type Failpoint = (typeof failpoints | typeof backupFailpoints)[number];
+/** The steps of a rebuild of state. */
+export const rebuildFailpoints = [
+  'rebuild.begun',
+  'rebuild.folded',
+  'rebuild.completed',
+  'rebuild.moved',
+  'rebuild.placed',
+  'rebuild.synced',
+] as const;
+
+export type Failpoint = (
+  | typeof failpoints
+  | typeof backupFailpoints
+  | typeof rebuildFailpoints
+)[number];

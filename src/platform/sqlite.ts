@@ -139,7 +139,9 @@ const failures = [
     codes: /^SQLITE_(CORRUPT|NOTADB|IOERR_CORRUPTFS)/,
     code: 'DAMAGED',
     says: 'the database is damaged',
-    remedy: 'Restore the whole directory from a backup.',
+    remedy:
+      'Restore the whole directory from a backup. State of a job can also be computed anew from ' +
+      'the log (--rebuild-state).',
   },
   {
     codes: /^SQLITE_(READONLY|CANTOPEN|PERM|AUTH)/,

@@ -8,9 +8,12 @@ import type { EpochLimit } from './epoch-limit.ts';
 import { EpochRecorder } from './epoch-log.ts';
 import type { Graph } from './graph.ts';
 import type { OperatorContext } from './operator.ts';
-import { PartitionInput } from './partition-input.ts';
+import { type InputLog, PartitionInput } from './partition-input.ts';
 import { Task } from './task.ts';
 import { TaskTime, type TimeSnapshot } from './time/task-time.ts';
+
+/** What a task needs of the log. */
+export type TaskLog = InputLog & Pick<Broker, 'describeTopic'>;
 
 export interface TaskOptions {
   readonly graph: Graph;
@@ -20,7 +23,7 @@ export interface TaskOptions {
     readonly incarnation: number;
     readonly epoch: number;
   };
-  readonly broker: Broker;
+  readonly broker: TaskLog;
   readonly clock: Clock;
   readonly changelog: string;
   readonly state: TaskState;
@@ -50,7 +53,10 @@ export function assembleTask(options: TaskOptions): Task {
   state.finishDeclaring(graph.job);
   const inputs = openInputs(options, chain);
   const time = openTime(inputs, clock.monotonicMs(), timeStore.get('\0'));
-  const recorder = new EpochRecorder(claim.task, inputs, time);
+  const recorder = new EpochRecorder({
+    ...{ task: claim.task, inputs, time, newStates: state.newStores },
+    topicIdOf: (topic) => broker.describeTopic(topic)?.id ?? 0,
+  });
   return new Task({
     ...{ name: claim.task, incarnation: claim.incarnation, epoch: claim.epoch },
     ...{

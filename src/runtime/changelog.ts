@@ -1,6 +1,6 @@
-/** What changed in a task's state, as an append to its changelog. */
-import { type Append, RecordBatchBuilder } from '../broker/index.ts';
-import type { TaskState } from '../state/index.ts';
+/** What changed in a task's state, as an append to its changelog, and as it is read from there. */
+import { type Append, RecordBatchBuilder, type RecordCursor } from '../broker/index.ts';
+import type { Change, TaskState } from '../state/index.ts';
 
 /** A batch is closed at this size, in bytes. */
 const batchBytes = 512 * 1024;
@@ -26,4 +26,13 @@ export class ChangelogWriter {
       closed.length === 1 && closed[0] !== undefined ? closed[0] : Buffer.concat(closed);
     return { topic: this.#topic, partition: 0, batches, recordCount, maxTimestamp: timestamp };
   }
+}
+
+/** The change that a cursor stands at. */
+export function changeOf(cursor: RecordCursor): Change {
+  const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
+  return {
+    key: bytes.subarray(keyStart, keyEnd),
+    value: valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd),
+  };
 }

@@ -70,8 +70,10 @@ async function dropFrom(
     try {
       const dropped = chosen(storesOf(log, platform, argument.directory, job), argument, job);
       const commits = new StateCommits(broker, platform.clock, claim, changelogOf(claim.task));
-      await commits.commit(dropped.map(([number]) => ({ key: storeKey(number), value: null })));
-      return dropped.map(([, { name }]) => name).sort();
+      const names = dropped.map(([, { name }]) => name).sort();
+      const changes = dropped.map(([number]) => ({ key: storeKey(number), value: null }));
+      await commits.commit(changes, names);
+      return names;
     } finally {
       await broker.release(claim);
     }

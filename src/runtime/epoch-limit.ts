@@ -2,7 +2,7 @@
  * How far an epoch goes, and how far a turn of the event loop goes with it.
  *
  * A task asks before it reads a record and after it has fired something. Live, the clock answers; a
- * replay answers as it was recorded (recorded-epochs.ts).
+ * replay answers as it was recorded (replay/recorded-epochs.ts).
  */
 import type { Clock } from '../platform/index.ts';
 

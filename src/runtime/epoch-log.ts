@@ -1,15 +1,20 @@
 /**
- * The epochs of a task, recorded: one small record with each commit, in a topic of its own. State
- * that is lost is rebuilt from them (rebuild.ts).
+ * The commits of a task, recorded: one small record with each, in a topic of its own. State that is
+ * lost is rebuilt from them (replay/rebuild.ts).
  *
- *   __<task>-epochs    | opening, start | epoch 2 | epoch 3 | opening, epoch 4 | ...
+ *   __<task>-epochs    | opening, start | epoch 2 | epoch 3 | opening, epoch 4 | drop 5 | ...
+ *
+ * Commits that bring state to another version are not recorded: whoever repeats what the job did
+ * has the new version from the start. So numbers may be missing, but only while a task is not open.
  */
 import { type Append, type Broker, RecordBatchBuilder, RecordCursor } from '../broker/index.ts';
 import {
+  type DropRecord,
   decodeEpochRecord,
   type EpochRecord,
   encodeEpochRecord,
   type Moved,
+  type OpenedInput,
 } from './epoch-record.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { TaskTime } from './time/task-time.ts';
@@ -30,20 +35,24 @@ export interface CommittedEpoch {
   readonly outputs: readonly Append[];
 }
 
+export interface EpochRecorderOptions {
+  readonly task: string;
+  readonly inputs: readonly PartitionInput[];
+  readonly time: TaskTime;
+  /** State that the task had not kept before. */
+  readonly newStates: readonly string[];
+  topicIdOf(topic: string): number;
+}
+
 export class EpochRecorder {
-  readonly #topic: string;
-  readonly #inputs: readonly PartitionInput[];
-  readonly #time: TaskTime;
-  readonly #builder = new RecordBatchBuilder(128);
+  readonly #options: EpochRecorderOptions;
   /** Idleness as of the last commit. */
   #idle: readonly boolean[];
   #isOpening = true;
 
-  constructor(task: string, inputs: readonly PartitionInput[], time: TaskTime) {
-    this.#topic = epochsOf(task);
-    this.#inputs = inputs;
-    this.#time = time;
-    this.#idle = idlenessOf(time);
+  constructor(options: EpochRecorderOptions) {
+    this.#options = options;
+    this.#idle = idlenessOf(options.time);
   }
 
   /**
@@ -51,21 +60,21 @@ export class EpochRecorder {
    * commit and from who has a record.
    */
   idleness(): readonly boolean[] | undefined {
-    const { partitions } = this.#time;
-    for (const [i, input] of this.#inputs.entries()) {
+    const { inputs, time } = this.#options;
+    for (const [i, input] of inputs.entries()) {
       const follows = this.#idle[i] === true && !input.hasNext;
-      if (partitions[i]?.idle !== follows) return idlenessOf(this.#time);
+      if (time.partitions[i]?.idle !== follows) return idlenessOf(time);
     }
     return undefined;
   }
 
   /** The record of an epoch that is to be committed. */
   take({ epoch, clockMs, moved, course, outputs }: CommittedEpoch): Append {
-    const inputs = this.#inputs;
-    const opening = this.#isOpening ? { epoch, inputs: startsOf(inputs, moved) } : undefined;
+    const { task, inputs, newStates } = this.#options;
     const isWaiting = inputs.some(({ hasNext }) => hasNext);
-    const bytes = encodeEpochRecord({
-      opening,
+    return appendOf(task, clockMs, {
+      kind: 'epoch',
+      opening: this.#isOpening ? { epoch, inputs: this.#startsOf(moved), newStates } : undefined,
       isStart: course === undefined,
       moved,
       waiting: isWaiting ? inputs.map(({ hasNext }) => hasNext) : undefined,
@@ -75,30 +84,54 @@ export class EpochRecorder {
       endsFiring: course?.endsFiring ?? false,
       outputs: outputs.length === 0 ? undefined : checksumOf(outputs),
     });
-    this.#builder.append(clockMs, null, bytes);
-    const batches = this.#builder.build();
-    return { topic: this.#topic, partition: 0, batches, recordCount: 1, maxTimestamp: clockMs };
   }
 
   committed(): void {
     this.#isOpening = false;
-    this.#idle = idlenessOf(this.#time);
+    this.#idle = idlenessOf(this.#options.time);
+  }
+
+  /** Where the inputs stood before they moved. */
+  #startsOf(moved: readonly Moved[]): OpenedInput[] {
+    const { inputs, topicIdOf } = this.#options;
+    return inputs.map(({ topic, partition, position }, input) => {
+      const records = moved.find((of) => of.input === input)?.records ?? 0;
+      return { topic, topicId: topicIdOf(topic), partition, offset: position - records };
+    });
   }
 }
 
-/** A record, and the clock reading of its epoch. */
-export interface RecordedEpoch {
-  readonly record: EpochRecord;
+/** The record of a commit that drops state. */
+export function dropAppend(task: string, clockMs: number, drop: Omit<DropRecord, 'kind'>): Append {
+  return appendOf(task, clockMs, { kind: 'drop', ...drop });
+}
+
+function appendOf(task: string, clockMs: number, record: EpochRecord | DropRecord): Append {
+  const builder = new RecordBatchBuilder(128);
+  builder.append(clockMs, null, encodeEpochRecord(record));
+  const batches = builder.build();
+  const topic = epochsOf(task);
+  return { topic, partition: 0, batches, recordCount: 1, maxTimestamp: clockMs };
+}
+
+/** A record, with the commit that it tells of. */
+export interface Recorded<Record = EpochRecord | DropRecord> {
+  readonly record: Record;
+  readonly epoch: number;
   readonly clockMs: number;
   /** As it lies in the log. */
   readonly bytes: Uint8Array;
 }
 
-/** The epochs of a task that are recorded, from the first one that is still there. */
-export function* readEpochs(broker: Broker, task: string): Generator<RecordedEpoch, void, void> {
+/** The recorded commits of a task, from the first one that is still there. */
+export function* readEpochs(
+  broker: Pick<Broker, 'startOf' | 'read'>,
+  task: string,
+): Generator<Recorded, void, void> {
   const partition = { topic: epochsOf(task), partition: 0 };
   const cursor = new RecordCursor();
   let inputs = 0;
+  let epoch = 0;
   for (let offset = broker.startOf(partition); ; offset = cursor.endOffset()) {
     const batches = broker.read(partition, offset, 256 * 1024);
     if (batches === undefined) return;
@@ -107,18 +140,15 @@ export function* readEpochs(broker: Broker, task: string): Generator<RecordedEpo
       if (cursor.offset < offset) continue;
       const bytes = cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd);
       const record = decodeEpochRecord(bytes, inputs);
-      inputs = record.opening?.inputs.length ?? inputs;
-      yield { record, clockMs: cursor.timestamp, bytes };
+      if (record.kind === 'epoch') inputs = record.opening?.inputs.length ?? inputs;
+      epoch = epochIn(record) ?? epoch + 1;
+      yield { record, epoch, clockMs: cursor.timestamp, bytes };
     }
   }
 }
 
-/** Where the inputs stood before they moved. */
-function startsOf(inputs: readonly PartitionInput[], moved: readonly Moved[]) {
-  return inputs.map(({ topic, partition, position }, input) => {
-    const records = moved.find((of) => of.input === input)?.records ?? 0;
-    return { topic, partition, offset: position - records };
-  });
+function epochIn(record: EpochRecord | DropRecord): number | undefined {
+  return record.kind === 'drop' ? record.epoch : record.opening?.epoch;
 }
 
 function idlenessOf(time: TaskTime): readonly boolean[] {

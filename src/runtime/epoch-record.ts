@@ -1,25 +1,30 @@
 /**
- * What is recorded of an epoch, so that it can be repeated exactly: the input alone does not say
- * how the partitions were merged, which depends on what was there when, nor what the clock decided.
+ * What is recorded of a commit of a task, so that it can be repeated exactly: the input alone does
+ * not say how the partitions were merged, which depends on what was there when, nor what the clock
+ * decided.
  *
- *   flags          1 byte: which of the following there are (1 opening, 4 waiting, 8 idle,
- *                  16 watermark, 32 fired, 128 outputs); 2: it only made start positions durable,
+ *   kind, flags    1 byte. Its two low bits: 0 an epoch, 1 the first one of a task that was opened,
+ *                  2 state was dropped, 3 the task was opened and made its start positions durable.
+ *                  The others: 4 waiting, 8 idle, 16 watermark, 32 fired, 128 outputs are there;
  *                  64: it ended while it fired
- *   opening        format (1 byte), epoch, number of inputs, and of each: length and bytes of its
- *                  topic, partition, position
- *   moved          number of inputs that moved, and of each: how many follow the one before,
- *                  records read
+ *   opening        with kind 1 and 3: format (1 byte), epoch; number of inputs, and of each: its
+ *                  topic as text, the topic's id, partition, position; number of states that are
+ *                  new, and the name of each as text
+ *   moved          number of inputs that moved, and of each: how many lie between the one before
+ *                  and this one, records read
  *   waiting        a bit for each input: it had another record, which was not read
  *   idle           a bit for each input: it was idle when the epoch began
  *   watermark      64-bit floating point: where the clock, or a drain, moved event time
  *   fired          number of windows and timers that fired
  *   outputs        32 bits: checksum of what was written
  *
- * Numbers are varints: seven bits a byte, lowest first, the top bit set in all bytes but the last.
- * The clock reading is the timestamp of the record that holds these bytes.
+ * With kind 2, instead of all that: format (1 byte), epoch, number of states, their names as text.
+ * Numbers and texts are those of compact-bytes.ts. The clock reading is the timestamp of the record
+ * that holds it all.
  */
 import type { Position } from '../broker/index.ts';
 import { MillraceError } from '../platform/index.ts';
+import { CompactReader, CompactWriter } from './compact-bytes.ts';
 
 /** An input that moved on, by its index among the inputs. */
 export interface Moved {
@@ -27,13 +32,22 @@ export interface Moved {
   readonly records: number;
 }
 
+export interface OpenedInput extends Position {
+  /** Of the topic: one that was deleted and made again has another one. */
+  readonly topicId: number;
+}
+
 /** A task was opened: from here on its inputs are these. */
 export interface Opening {
   readonly epoch: number;
-  readonly inputs: readonly Position[];
+  readonly inputs: readonly OpenedInput[];
+  /** State that it had not kept before. */
+  readonly newStates: readonly string[];
 }
 
+/** An epoch, or the commit before the first one. */
 export interface EpochRecord {
+  readonly kind: 'epoch';
   readonly opening: Opening | undefined;
   /** Nothing was read: start positions were made durable. */
   readonly isStart: boolean;
@@ -48,11 +62,19 @@ export interface EpochRecord {
   readonly outputs: number | undefined;
 }
 
+/** State was dropped while the job was stopped. */
+export interface DropRecord {
+  readonly kind: 'drop';
+  readonly epoch: number;
+  readonly states: readonly string[];
+}
+
 const formatVersion = 1;
 
+const kinds = { epoch: 0, opened: 1, drop: 2, started: 3 } as const;
+const kindBits = 3;
+
 const flag = {
-  opening: 1,
-  isStart: 2,
   waiting: 4,
   idle: 8,
   watermark: 16,
@@ -61,36 +83,26 @@ const flag = {
   outputs: 128,
 } as const;
 
-export function encodeEpochRecord(record: EpochRecord): Uint8Array {
-  const bytes: number[] = [flagsOf(record)];
-  if (record.opening !== undefined) writeOpening(bytes, record.opening);
-  writeNumber(bytes, record.moved.length);
-  let last = -1;
-  for (const { input, records } of record.moved) {
-    writeNumber(bytes, input - last - 1);
-    writeNumber(bytes, records);
-    last = input;
-  }
-  if (record.waiting !== undefined) writeBits(bytes, record.waiting);
-  if (record.idle !== undefined) writeBits(bytes, record.idle);
-  if (record.watermark !== undefined) writeDouble(bytes, record.watermark);
-  if (record.fired > 0) writeNumber(bytes, record.fired);
-  if (record.outputs !== undefined) {
-    for (const shift of [24, 16, 8, 0]) bytes.push((record.outputs >>> shift) & 0xff);
-  }
-  return Uint8Array.from(bytes);
+export function encodeEpochRecord(record: EpochRecord | DropRecord): Uint8Array {
+  const writer = new CompactWriter();
+  if (record.kind === 'drop') writeDrop(writer, record);
+  else writeEpoch(writer, record);
+  return writer.bytes();
 }
 
 /** `inputs`: how many the task had, unless the record says so. Fails with `DIRECTORY`. */
-export function decodeEpochRecord(bytes: Uint8Array, inputs: number): EpochRecord {
-  const reader = new Reader(bytes);
-  const flags = reader.byte();
-  const has = (bit: number) => (flags & bit) !== 0;
-  const opening = has(flag.opening) ? readOpening(reader) : undefined;
+export function decodeEpochRecord(bytes: Uint8Array, inputs: number): EpochRecord | DropRecord {
+  const reader = new CompactReader(bytes);
+  const first = reader.byte();
+  const kind = first & kindBits;
+  if (kind === kinds.drop) return readDrop(reader);
+  const has = (bit: number) => (first & bit) !== 0;
+  const opening = kind === kinds.epoch ? undefined : readOpening(reader);
   const inputCount = opening?.inputs.length ?? inputs;
   return {
+    kind: 'epoch',
     opening,
-    isStart: has(flag.isStart),
+    isStart: kind === kinds.started,
     moved: readMoved(reader),
     waiting: has(flag.waiting) ? reader.bits(inputCount) : undefined,
     idle: has(flag.idle) ? reader.bits(inputCount) : undefined,
@@ -101,10 +113,28 @@ export function decodeEpochRecord(bytes: Uint8Array, inputs: number): EpochRecor
   };
 }
 
-function flagsOf(record: EpochRecord): number {
+function writeEpoch(writer: CompactWriter, record: EpochRecord): void {
+  const { opening, moved, waiting, idle, watermark, fired, outputs } = record;
+  writer.byte(firstByteOf(record));
+  if (opening !== undefined) writeOpening(writer, opening);
+  writer.number(moved.length);
+  let last = -1;
+  for (const { input, records } of moved) {
+    writer.number(input - last - 1);
+    writer.number(records);
+    last = input;
+  }
+  if (waiting !== undefined) writer.bits(waiting);
+  if (idle !== undefined) writer.bits(idle);
+  if (watermark !== undefined) writer.double(watermark);
+  if (fired > 0) writer.number(fired);
+  if (outputs !== undefined) writer.uint32(outputs);
+}
+
+function firstByteOf(record: EpochRecord): number {
+  const opened = record.isStart ? kinds.started : kinds.opened;
   return (
-    (record.opening === undefined ? 0 : flag.opening) |
-    (record.isStart ? flag.isStart : 0) |
+    (record.opening === undefined ? kinds.epoch : opened) |
     (record.waiting === undefined ? 0 : flag.waiting) |
     (record.idle === undefined ? 0 : flag.idle) |
     (record.watermark === undefined ? 0 : flag.watermark) |
@@ -114,107 +144,54 @@ function flagsOf(record: EpochRecord): number {
   );
 }
 
-function writeOpening(bytes: number[], { epoch, inputs }: Opening): void {
-  bytes.push(formatVersion);
-  writeNumber(bytes, epoch);
-  writeNumber(bytes, inputs.length);
-  for (const { topic, partition, offset } of inputs) {
-    const name = Buffer.from(topic);
-    writeNumber(bytes, name.length);
-    bytes.push(...name);
-    writeNumber(bytes, partition);
-    writeNumber(bytes, offset);
+function writeOpening(writer: CompactWriter, { epoch, inputs, newStates }: Opening): void {
+  writer.byte(formatVersion);
+  writer.number(epoch);
+  writer.number(inputs.length);
+  for (const { topic, topicId, partition, offset } of inputs) {
+    writer.text(topic);
+    for (const number of [topicId, partition, offset]) writer.number(number);
   }
+  writer.texts(newStates);
 }
 
-function readOpening(reader: Reader): Opening {
-  const format = reader.byte();
-  if (format !== formatVersion) {
-    throw new MillraceError(
-      'DIRECTORY',
-      `The epochs of the task were recorded in format ${format}, which this version of Millrace ` +
-        `does not know (it knows ${formatVersion}). Use the Millrace that wrote them.`,
-    );
-  }
+function readOpening(reader: CompactReader): Opening {
+  requireFormat(reader.byte());
   const epoch = reader.number();
   const inputs = Array.from({ length: reader.number() }, () => ({
     topic: reader.text(),
+    topicId: reader.number(),
     partition: reader.number(),
     offset: reader.number(),
   }));
-  return { epoch, inputs };
+  return { epoch, inputs, newStates: reader.texts() };
 }
 
-function readMoved(reader: Reader): Moved[] {
+function writeDrop(writer: CompactWriter, { epoch, states }: DropRecord): void {
+  writer.byte(kinds.drop);
+  writer.byte(formatVersion);
+  writer.number(epoch);
+  writer.texts(states);
+}
+
+function readDrop(reader: CompactReader): DropRecord {
+  requireFormat(reader.byte());
+  return { kind: 'drop', epoch: reader.number(), states: reader.texts() };
+}
+
+function requireFormat(format: number): void {
+  if (format === formatVersion) return;
+  throw new MillraceError(
+    'DIRECTORY',
+    `The epochs of the task were recorded in format ${format}, which this version of Millrace ` +
+      `does not know (it knows ${formatVersion}). Use the Millrace that wrote them.`,
+  );
+}
+
+function readMoved(reader: CompactReader): Moved[] {
   let input = -1;
   return Array.from({ length: reader.number() }, () => {
     input += reader.number() + 1;
     return { input, records: reader.number() };
   });
-}
-
-function writeNumber(bytes: number[], value: number): void {
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-  bytes.push(rest);
-}
-
-function writeBits(bytes: number[], bits: readonly boolean[]): void {
-  for (let at = 0; at < bits.length; at += 8) {
-    let byte = 0;
-    for (let bit = 0; bit < 8; bit++) if (bits[at + bit] === true) byte |= 1 << bit;
-    bytes.push(byte);
-  }
-}
-
-function writeDouble(bytes: number[], value: number): void {
-  const buffer = Buffer.alloc(8);
-  buffer.writeDoubleBE(value);
-  bytes.push(...buffer);
-}
-
-class Reader {
-  readonly #bytes: Buffer;
-  #position = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  }
-
-  byte(): number {
-    return this.#bytes.readUInt8(this.#position++);
-  }
-
-  number(): number {
-    let value = 0;
-    for (let factor = 1; ; factor *= 0x80) {
-      const byte = this.byte();
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) return value;
-    }
-  }
-
-  bits(count: number): boolean[] {
-    const start = this.#position;
-    this.#position += Math.ceil(count / 8);
-    return Array.from({ length: count }, (_, i) => {
-      return ((this.#bytes.readUInt8(start + (i >> 3)) >> (i & 7)) & 1) === 1;
-    });
-  }
-
-  double(): number {
-    this.#position += 8;
-    return this.#bytes.readDoubleBE(this.#position - 8);
-  }
-
-  uint32(): number {
-    this.#position += 4;
-    return this.#bytes.readUInt32BE(this.#position - 4);
-  }
-
-  text(): string {
-    const length = this.number();
-    this.#position += length;
-    return this.#bytes.toString('utf8', this.#position - length, this.#position);
-  }
 }

@@ -15,7 +15,7 @@ import {
 } from '../platform/index.ts';
 import { foldInSlices, StateFile } from '../state/index.ts';
 import { ByteChunks } from './byte-chunks.ts';
-import { changeOf } from './open-task.ts';
+import { changeOf } from './changelog.ts';
 
 export interface FoldingOptions {
   readonly platform: Platform;

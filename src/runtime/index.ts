@@ -58,7 +58,13 @@ export type {
   TimeToLive,
   ValueState,
 } from './state.ts';
-export type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';
+export type {
+  JobMetrics,
+  JobState,
+  JobStatus,
+  PartitionStatus,
+  RebuildStatus,
+} from './status.ts';
 export {
   type CumulatingWindows,
   type CustomWindows,

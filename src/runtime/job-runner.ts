@@ -12,7 +12,7 @@ import { BehaviorSubject, type Observable } from 'rxjs';
 import type { Broker } from '../broker/index.ts';
 import { isMillraceError, messageOf, type Platform } from '../platform/index.ts';
 import type { Graph } from './graph.ts';
-import type { JobMetrics, JobState, JobStatus, PartitionStatus } from './status.ts';
+import type { JobMetrics, JobState, JobStatus, PartitionStatus, RebuildStatus } from './status.ts';
 import { TaskLoop, type TaskLoopOptions } from './task-loop.ts';
 
 /** A job that runs in this process. */
@@ -39,7 +39,8 @@ export interface JobHandle {
   stop(options?: { readonly drain?: boolean }): Promise<void>;
 }
 
-export interface JobRunnerOptions extends Omit<TaskLoopOptions, 'onError' | 'onProgress'> {
+export interface JobRunnerOptions
+  extends Omit<TaskLoopOptions, 'signal' | 'onError' | 'onProgress' | 'onRebuild'> {
   readonly graph: Graph;
   readonly broker: Broker;
   readonly platform: Platform;
@@ -62,6 +63,9 @@ export class JobRunner implements JobHandle {
   #state: JobState = 'starting';
   #loop: TaskLoop | undefined;
   #stop: { readonly drain: boolean } | undefined;
+  /** Told to end what goes before the run: a drain does not. */
+  readonly #stopped = new AbortController();
+  #rebuild: RebuildStatus | undefined;
   #wakeFromBackOff: (() => void) | undefined;
   #backOffMs = backOffFirstMs;
   #restarts = 0;
@@ -94,6 +98,7 @@ export class JobRunner implements JobHandle {
       job: this.job,
       state: this.#state,
       waitingFor: this.#loop?.waitingFor,
+      rebuild: this.#rebuild,
       watermark: watermark === Number.NEGATIVE_INFINITY ? undefined : watermark,
       partitions: this.#partitions(),
       metrics: this.metrics(),
@@ -119,6 +124,7 @@ export class JobRunner implements JobHandle {
     this.#stop = { drain };
     if (this.#state !== 'failed' && this.#state !== 'stopped') this.#setState('stopping');
     this.#loop?.stop(drain);
+    if (!drain) this.#stopped.abort();
     this.#wakeFromBackOff?.();
     await this.done;
   }
@@ -150,9 +156,12 @@ export class JobRunner implements JobHandle {
     try {
       const loop = await TaskLoop.open({
         ...this.#options,
+        signal: this.#stopped.signal,
         onError: (error) => this.#keepError(error),
         onProgress: () => this.#announce(),
+        onRebuild: (status) => this.#noteRebuild(status),
       });
+      if (loop === undefined) return true;
       this.#loop = loop;
       if (this.#stop !== undefined) loop.stop(this.#stop.drain);
       else this.#setState('running');
@@ -195,6 +204,13 @@ export class JobRunner implements JobHandle {
   #keepError(error: unknown): void {
     this.#errors.push(error instanceof Error ? error : new Error(messageOf(error)));
     if (this.#errors.length > errorsMax) this.#errors.shift();
+  }
+
+  #noteRebuild(status: RebuildStatus): void {
+    const isNews = this.#rebuild?.done !== status.done;
+    this.#rebuild = status;
+    if (isNews) this.#status.next(this.status());
+    else this.#announce();
   }
 
   #setState(state: JobState): void {

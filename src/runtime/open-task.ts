@@ -13,13 +13,22 @@ import {
   type Platform,
   withSqliteErrors,
 } from '../platform/index.ts';
-import { type Change, type ChangelogReader, StateFile, TaskState } from '../state/index.ts';
+import {
+  type Change,
+  type ChangelogReader,
+  checkFolded,
+  StateFile,
+  TaskState,
+} from '../state/index.ts';
 import { assembleTask } from './assemble-task.ts';
 import type { ChainSource } from './chain.ts';
+import { changeOf } from './changelog.ts';
 import { ClockLimit, type EpochBudget } from './epoch-limit.ts';
 import { epochsOf } from './epoch-log.ts';
 import type { Graph, SourceNode } from './graph.ts';
 import type { PartitionInput } from './partition-input.ts';
+import { recoverOrRebuild } from './replay/recover-or-rebuild.ts';
+import type { RebuildStatus } from './status.ts';
 import type { Task } from './task.ts';
 
 export interface OpenTaskOptions {
@@ -34,7 +43,14 @@ export interface OpenTaskOptions {
   readonly takeOver: boolean;
   /** What entries of state may take in memory, in bytes. */
   readonly stateMemoryMax: number;
+  /** Changelog that may wait to be folded, in bytes. */
+  readonly unfoldedBytesMax: number;
   readonly budget: EpochBudget;
+  /** Compute the state anew from the log where its file is refused. */
+  readonly rebuildState: boolean;
+  /** Ends what takes long while the task is opened. */
+  readonly signal: AbortSignal;
+  onRebuild(status: RebuildStatus): void;
 }
 
 export interface OpenedTask {
@@ -61,26 +77,37 @@ export function changelogOf(task: string): string {
   return `__${task}-changelog`;
 }
 
-export async function openTask(options: OpenTaskOptions): Promise<OpenedTask> {
+/** Undefined where `signal` has ended it before. */
+export async function openTask(options: OpenTaskOptions): Promise<OpenedTask | undefined> {
   const { graph, broker } = options;
   await prepareTopics(graph, broker);
   const name = taskNameOf(graph.job);
   const claim = await broker.claim(name, { takeOver: options.takeOver });
   try {
-    return await openClaimed(options, claim);
+    const opened = await openClaimed(options, claim);
+    if (opened === undefined) await broker.release(claim);
+    return opened;
   } catch (error) {
     await broker.release(claim).catch(() => {}); // whoever fenced us holds it
     throw error;
   }
 }
 
-async function openClaimed(options: OpenTaskOptions, claim: Claim): Promise<OpenedTask> {
+async function openClaimed(
+  options: OpenTaskOptions,
+  claim: Claim,
+): Promise<OpenedTask | undefined> {
   const { broker } = options;
   const changelog = changelogOf(claim.task);
   await ensureTopic(broker, changelog, 1, true);
   await ensureTopic(broker, epochsOf(claim.task), 1, true);
   const statePath = prepareStatePath(options, claim.task);
-  const recovered = recoverState(options, claim, changelog, statePath);
+  const recover = () => recoverState(options, claim, changelog, statePath);
+  const recovered =
+    options.rebuildState && statePath !== undefined
+      ? await recoverOrRebuild({ ...options, claim, changelog, statePath }, recover)
+      : recover();
+  if (recovered === undefined) return undefined;
   try {
     return await openRecovered(options, claim, changelog, statePath, recovered);
   } catch (error) {
@@ -175,6 +202,7 @@ function recoverState(
     });
     return { state, foldedOffset: 0, close: () => {} };
   }
+  if (!platform.files.exists(path)) checkFolded({ filePath: path, changelog: reader }, 0, 0);
   const database = platform.openDatabase(path, { durable });
   try {
     return withSqliteErrors(path, () => {
@@ -214,15 +242,6 @@ function* readChanges(broker: Broker, partition: TopicPartition, from: number): 
     cursor.reset(batches.bytes, batches.placeOf);
     while (cursor.next()) if (cursor.offset >= offset) yield changeOf(cursor);
   }
-}
-
-/** The change that a cursor stands at. */
-export function changeOf(cursor: RecordCursor): Change {
-  const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
-  return {
-    key: bytes.subarray(keyStart, keyEnd),
-    value: valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd),
-  };
 }
 
 /** Where the task goes on with a partition, or begins. */

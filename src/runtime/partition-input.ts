@@ -8,6 +8,9 @@ import type { ChainSource } from './chain.ts';
 import type { Key } from './operator.ts';
 import { timeMax } from './time/time-max.ts';
 
+/** What an input needs of the log. */
+export type InputLog = Pick<Broker, 'endOf' | 'read'>;
+
 /** Bytes taken from the log at once. */
 const readBytes = 256 * 1024;
 
@@ -24,7 +27,7 @@ export class PartitionInput implements TopicPartition {
   key: Key | null = null;
   offset = 0;
 
-  readonly #broker: Broker;
+  readonly #broker: InputLog;
   readonly #cursor = new RecordCursor();
   /** End noted for this epoch. */
   #end = 0;
@@ -33,7 +36,7 @@ export class PartitionInput implements TopicPartition {
   /** Offset after the batches in the cursor. */
   #fetched: number;
 
-  constructor(broker: Broker, source: ChainSource, partition: number, position: number) {
+  constructor(broker: InputLog, source: ChainSource, partition: number, position: number) {
     this.#broker = broker;
     this.source = source;
     this.topic = source.node.topic.name;

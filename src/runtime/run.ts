@@ -44,6 +44,12 @@ export interface RunOptions {
   readonly durability?: 'disk' | 'process';
   /** Fence off another live process that runs the job. Default false. */
   readonly takeOver?: boolean;
+  /**
+   * Where the state file is missing, damaged or otherwise refused: compute the state anew, by doing
+   * again all that the job has done since it began. Default false: the job fails, and says why the
+   * file is refused.
+   */
+  readonly rebuildState?: boolean;
   /** How often committed state is folded into the state file, in ms. Default 10,000. */
   readonly foldIntervalMs?: number;
   /**
@@ -70,6 +76,7 @@ const runOptions = [
   'stateDirectory',
   'durability',
   'takeOver',
+  'rebuildState',
   'foldIntervalMs',
   'stateMemoryMax',
   'unfoldedBytesMax',
@@ -110,6 +117,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
     directory: opened.directory,
     durable: durability === 'disk',
     takeOver: options.takeOver ?? false,
+    rebuildState: options.rebuildState ?? false,
     budget: { ...epochDefaults, ...options.epoch },
     foldIntervalMs: options.foldIntervalMs ?? 10_000,
     stateMemoryMax,

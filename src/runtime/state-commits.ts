@@ -2,6 +2,7 @@
 import { type Broker, type Claim, RecordBatchBuilder } from '../broker/index.ts';
 import type { Clock } from '../platform/index.ts';
 import type { Change } from '../state/index.ts';
+import { dropAppend } from './epoch-log.ts';
 
 export class StateCommits {
   readonly #broker: Broker;
@@ -21,8 +22,8 @@ export class StateCommits {
     return this.#claim;
   }
 
-  /** One commit, durable once this resolves. */
-  async commit(changes: Iterable<Change>): Promise<void> {
+  /** One commit, durable once this resolves. `dropped`: names of state that goes with it. */
+  async commit(changes: Iterable<Change>, dropped: readonly string[] = []): Promise<void> {
     const { task, incarnation, epoch } = this.#claim;
     const clockMs = Math.max(this.#clock.now(), this.#claim.clockMs);
     const builder = new RecordBatchBuilder();
@@ -32,8 +33,11 @@ export class StateCommits {
       ...{ topic: this.#changelog, partition: 0, batches: builder.build() },
       ...{ recordCount, maxTimestamp: clockMs },
     };
-    const commit = { task, incarnation, epoch: epoch + 1, clockMs, positions: [] };
-    await this.#broker.commit({ ...commit, appends: [append] });
-    this.#claim = { ...this.#claim, epoch: epoch + 1, clockMs };
+    const next = epoch + 1;
+    const drop = { epoch: next, states: dropped };
+    const recorded = dropped.length === 0 ? [] : [dropAppend(task, clockMs, drop)];
+    const commit = { task, incarnation, epoch: next, clockMs, positions: [] };
+    await this.#broker.commit({ ...commit, appends: [append, ...recorded] });
+    this.#claim = { ...this.#claim, epoch: next, clockMs };
   }
 }

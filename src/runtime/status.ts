@@ -12,11 +12,26 @@ export interface PartitionStatus {
   readonly lag: number;
 }
 
+/** How a rebuild of the job's state goes. */
+export interface RebuildStatus {
+  /** Why the state file was refused. */
+  readonly because: string;
+  /** Commits that were repeated so far, of how many; 0 of 0 before they have been counted. */
+  readonly commits: number;
+  readonly total: number;
+  /** Whether the new state file is in its place. */
+  readonly done: boolean;
+  /** Where the refused file is kept then; undefined where there was none. */
+  readonly replaced: string | undefined;
+}
+
 export interface JobStatus {
   readonly job: string;
   readonly state: JobState;
   /** Why nothing moves although there is input; undefined while all is well. */
   readonly waitingFor: string | undefined;
+  /** The last rebuild of state; undefined where there was none. */
+  readonly rebuild: RebuildStatus | undefined;
   /** ms since the epoch; undefined before the first record. */
   readonly watermark: number | undefined;
   readonly partitions: readonly PartitionStatus[];

@@ -10,7 +10,6 @@ import type { Task } from './task.ts';
 
 export interface TaskLoopOptions extends OpenTaskOptions {
   readonly foldIntervalMs: number;
-  readonly unfoldedBytesMax: number;
   /** Told of failures that do not stop the task. */
   onError(error: unknown): void;
   /** Told after each commit and whenever the task begins to wait. */
@@ -41,8 +40,10 @@ export class TaskLoop {
     this.#subscription = options.broker.subscribe(() => this.#onChange());
   }
 
-  static async open(options: TaskLoopOptions): Promise<TaskLoop> {
-    return new TaskLoop(options, await openTask(options));
+  /** Undefined where `signal` has ended it before. */
+  static async open(options: TaskLoopOptions): Promise<TaskLoop | undefined> {
+    const opened = await openTask(options);
+    return opened === undefined ? undefined : new TaskLoop(options, opened);
   }
 
   get task(): Task {

@@ -12,7 +12,7 @@
  * (task-loop.ts). A failure leaves the task useless: it is dropped, and another one recovers from
  * the log, so that nothing of a failed epoch stays.
  */
-import type { Appended, Broker, Commit } from '../broker/index.ts';
+import type { Appended, Commit } from '../broker/index.ts';
 import {
   assert,
   type Clock,
@@ -27,7 +27,7 @@ import type { EpochLimit } from './epoch-limit.ts';
 import type { EpochRecorder } from './epoch-log.ts';
 import type { EpochRecord } from './epoch-record.ts';
 import type { OperatorContext, TimedOperator } from './operator.ts';
-import type { PartitionInput } from './partition-input.ts';
+import type { InputLog, PartitionInput } from './partition-input.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
 
 export interface TaskParts {
@@ -35,7 +35,7 @@ export interface TaskParts {
   readonly incarnation: number;
   /** The epoch that was committed last. */
   readonly epoch: number;
-  readonly broker: Broker;
+  readonly broker: InputLog;
   readonly clock: Clock;
   readonly changelog: string;
   readonly chain: Chain;

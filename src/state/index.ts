@@ -22,4 +22,9 @@ export type {
   TimedStore,
   ValueStore,
 } from './stores.ts';
-export { type ChangelogReader, TaskState, type TaskStateOptions } from './task-state.ts';
+export {
+  type ChangelogReader,
+  checkFolded,
+  TaskState,
+  type TaskStateOptions,
+} from './task-state.ts';

@@ -46,9 +46,17 @@ class Elements {
     return this.#sorted ? items : items.sort();
   }
 
-  /** The largest item in memory; empty where there is none. */
-  lastItem(): string {
-    return this.#sorted ? this.#lastAdded : (this.ordered().at(-1) ?? '');
+  /** The largest item in memory that is no mark of a deletion; empty where there is none. */
+  lastItem(isLive: (entry: EntryId) => boolean): string {
+    const last = this.entries.get(this.#lastAdded);
+    if (this.#sorted && last !== undefined && isLive(last)) return this.#lastAdded;
+    let [largest, present] = ['', ''];
+    for (const [item, entry] of this.entries) {
+      if (item > present) present = item;
+      if (item > largest && isLive(entry)) largest = item;
+    }
+    if (this.#sorted) this.#lastAdded = present; // what was added last may be gone
+    return largest;
   }
 }
 
@@ -154,12 +162,15 @@ abstract class ItemStore<Value> extends Entries<Value> {
     }
   }
 
-  /** The largest item of a key; empty where there is none. */
+  /** The largest item of a key that is there; empty where there is none. */
   protected lastItem(key: StateKey): string {
     const elements = this.#elementsOf(key);
-    const inMemory = elements.lastItem();
+    const inMemory = elements.lastItem((entry) => this.table.isLive(entry));
     if (elements.part === parts.complete) return inMemory;
-    const stored = this.#rows?.lastOfKey(key)?.item ?? '';
+    let stored = this.#rows?.lastOfKey(key, undefined)?.item ?? '';
+    while (stored > inMemory && elements.entries.has(stored)) {
+      stored = this.#rows?.lastOfKey(key, stored)?.item ?? ''; // that one was deleted
+    }
     return stored > inMemory ? stored : inMemory;
   }
 

@@ -84,7 +84,9 @@ export class StateFile {
     throw new MillraceError(
       'FENCED',
       `${this.path} was opened by incarnation ${recorded} of its task; incarnation ` +
-        `${incarnation} may not change it.`,
+        `${incarnation} may not change it. If nobody else runs the task, the log is from an ` +
+        'older copy: restore the whole directory from one backup, or compute the state anew from ' +
+        'this log (--rebuild-state).',
     );
   }
 
@@ -157,9 +159,8 @@ function requireIdentity(
   throw new MillraceError(
     'FILE_MISMATCH',
     `${path} holds the state of task "${task}" of directory ${directory}, not of ` +
-      `"${identity.task}" of ` +
-      `${identity.directoryId}. Put the right file back, or restore the whole directory ` +
-      `from a backup.`,
+      `"${identity.task}" of ${identity.directoryId}. Put the right file back, restore the whole ` +
+      'directory from a backup, or compute the state anew from the log (--rebuild-state).',
   );
 }
 
@@ -168,7 +169,8 @@ function otherFormat(path: string, format: string): MillraceError {
   return new MillraceError(
     'DIRECTORY',
     `${path} has format ${format}, which this version of Millrace does not know ` +
-      `(it knows ${formatVersion}). Use the ${newer ? 'newer' : 'older'} Millrace that wrote it.`,
+      `(it knows ${formatVersion}). Use the ${newer ? 'newer' : 'older'} Millrace that wrote it. ` +
+      'Or compute the state anew from the log (--rebuild-state).',
   );
 }
 

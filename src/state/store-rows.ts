@@ -74,10 +74,13 @@ export class StoreRows {
     return this.#rows(where, [...of, this.#itemColumn(after)], limit);
   }
 
-  /** The last element of a key. */
-  lastOfKey(key: StateKey): StoredRow | undefined {
+  /** The last element of a key before `before`; undefined: of all. */
+  lastOfKey(key: StateKey, before: string | undefined): StoredRow | undefined {
     const of = [groupOf(key), this.#keyColumn(key)];
-    return this.#rows('time = 0 AND key_group = ? AND key = ? ORDER BY item DESC', of, 1)[0];
+    const where = 'time = 0 AND key_group = ? AND key = ?';
+    const last = 'ORDER BY item DESC';
+    if (before === undefined) return this.#rows(`${where} ${last}`, of, 1)[0];
+    return this.#rows(`${where} AND item < ? ${last}`, [...of, this.#itemColumn(before)], 1)[0];
   }
 
   /** At most `limit` rows from `time` and `key` on, that one included. */

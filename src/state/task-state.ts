@@ -80,7 +80,7 @@ export class TaskState implements StoreRegistry {
   constructor(options: TaskStateOptions) {
     const { file, changelog, memoryBytesMax, rowsAtOnce = 256 } = options;
     const from = file?.foldedOffset ?? 0;
-    checkOffsets(options, from, file?.foldingThrough ?? 0);
+    checkFolded(options, from, file?.foldingThrough ?? 0);
     this.#file = file;
     this.#records = file?.stores() ?? new Map();
     this.#lastStore = file?.lastStore ?? 0;
@@ -209,6 +209,12 @@ export class TaskState implements StoreRegistry {
     return this.#residency.isFull;
   }
 
+  /** Names of the stores that were not recorded when the state was opened. */
+  get newStores(): readonly string[] {
+    const added = [...this.#stores.keys()].filter((number) => !this.#recorded.has(number));
+    return added.map((number) => this.#records.get(number)?.name ?? '');
+  }
+
   /** Entries that changed since the last call of `takeChanges`. */
   get changes(): number {
     return this.#residency.changes;
@@ -293,8 +299,9 @@ const fieldNames = {
   itemVersion: 'version of items',
 } as const;
 
-function checkOffsets(
-  { filePath, changelog }: TaskStateOptions,
+/** Fails with `FILE_MISMATCH` where a file that is folded so far does not fit the changelog. */
+export function checkFolded(
+  { filePath, changelog }: Pick<TaskStateOptions, 'filePath' | 'changelog'>,
   folded: number,
   foldingThrough: number,
 ): void {
@@ -303,20 +310,18 @@ function checkOffsets(
     throw new MillraceError(
       'FILE_MISMATCH',
       `${filePath} is newer than the log: it holds the changelog ${changelog.name} up to ` +
-        `offset ${newest}, but that ends ` +
-        `at ${changelog.end}. The log is from an older copy. Restore the whole directory from ` +
-        `one backup.`,
+        `offset ${newest}, but that ends at ${changelog.end}. The log is from an older copy. ` +
+        'Restore the whole directory from one backup, or compute the state anew from this log ' +
+        '(--rebuild-state).',
     );
   }
   if (folded < changelog.start) {
     throw new MillraceError(
       'FILE_MISMATCH',
       `${filePath} is missing or older than the log: it holds the changelog ${changelog.name} ` +
-        `up to offset ${folded}, but ` +
-        `what lies before offset ${changelog.start} was removed from the log, because it had ` +
-        `been folded. Put the right ` +
-        'file back, restore the whole directory from one backup, or give the job another name ' +
-        'to compute its state anew.',
+        `up to offset ${folded}, but what lies before offset ${changelog.start} was removed from ` +
+        'the log, because it had been folded. Put the right file back, restore the whole ' +
+        'directory from one backup, or compute the state anew from the log (--rebuild-state).',
     );
   }
 }

@@ -102,6 +102,13 @@ export class RunBroker implements Broker {
     return this.#alive(() => this.#broker.release(claim));
   }
 
+  whileNewest<Result>(
+    claim: Pick<Claim, 'task' | 'incarnation'>,
+    act: () => Result,
+  ): Promise<Result> {
+    return this.#alive(() => this.#broker.whileNewest(claim, act));
+  }
+
   deleteRecordsBefore(
     position: Position,
     claim?: Pick<Claim, 'task' | 'incarnation'>,

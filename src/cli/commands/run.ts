@@ -1,11 +1,18 @@
 import { messageOf } from '../../platform/index.ts';
-import { type JobHandle, type JobStatus, openLog, run } from '../../runtime/index.ts';
+import {
+  type JobHandle,
+  type JobStatus,
+  openLog,
+  type RebuildStatus,
+  run,
+} from '../../runtime/index.ts';
 import { loadJobs } from '../load-jobs.ts';
 import type { DataOptions } from '../open.ts';
 import type { Terminal } from '../terminal.ts';
 
 export interface RunFileOptions extends DataOptions {
   readonly takeOver?: boolean;
+  readonly rebuildState?: boolean;
   readonly durability: 'disk' | 'process';
   readonly quiet?: boolean;
 }
@@ -23,11 +30,11 @@ export async function runFile(
 ): Promise<void> {
   const stopped = terminal.interruption();
   const jobs = await loadJobs(file);
-  const { data, durability, takeOver = false } = options;
+  const { data, durability, takeOver = false, rebuildState = false } = options;
   const log = await openLog(data, { durability });
   try {
     const handles = await Promise.all(
-      jobs.map((job) => run(job, { data: log, durability, takeOver })),
+      jobs.map((job) => run(job, { data: log, durability, takeOver, rebuildState })),
     );
     const say = (line: string) => void terminal.errors.write(`${line}\n`);
     if (options.quiet !== true) for (const handle of handles) tell(handle, say);
@@ -62,12 +69,17 @@ async function failuresOf(
 /** Tells that a job runs, how it goes, and how it ended. */
 function tell(handle: JobHandle, say: (line: string) => void): void {
   let said: JobStatus['state'] | undefined;
+  let saidOfRebuild: boolean | undefined;
   let status = handle.status();
   const timer = setInterval(() => say(progressOf(handle.status())), statusEveryMs);
   timer.unref();
   handle.status$.subscribe({
     next: (next) => {
       status = next;
+      const { rebuild } = next;
+      if (rebuild !== undefined && rebuild.done !== saidOfRebuild)
+        say(rebuildOf(rebuild, next.job));
+      saidOfRebuild = rebuild?.done;
       if (next.state === said) return;
       said = next.state;
       say(stateOf(next));
@@ -85,7 +97,17 @@ function stateOf({ job, state, error }: JobStatus): string {
   return `${job}: ${state}${because}`;
 }
 
-function progressOf({ job, metrics, partitions, watermark, waitingFor }: JobStatus): string {
+function rebuildOf({ because, done, total, replaced }: RebuildStatus, job: string): string {
+  if (!done) return `${job}: rebuilding its state, because ${because}`;
+  const kept = replaced === undefined ? '' : `; the file that was refused is kept as ${replaced}`;
+  return `${job}: its state was rebuilt from ${total} commits${kept}`;
+}
+
+function progressOf(status: JobStatus): string {
+  const { job, metrics, partitions, watermark, waitingFor, rebuild } = status;
+  if (rebuild?.done === false) {
+    return `${job}: rebuilding its state, ${rebuild.commits} of ${rebuild.total} commits so far`;
+  }
   const lag = partitions.reduce((sum, partition) => sum + partition.lag, 0);
   const time = watermark === undefined ? 'none yet' : new Date(watermark).toISOString();
   const parts = [

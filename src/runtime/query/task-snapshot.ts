@@ -24,7 +24,8 @@ import {
   Overlay,
   readFoldedState,
 } from '../../state/index.ts';
-import { changelogOf, changeOf } from '../open-task.ts';
+import { changeOf } from '../changelog.ts';
+import { changelogOf } from '../open-task.ts';
 
 type ReadLog = Pick<LogView, 'id' | 'tasks' | 'boundsOf' | 'read' | 'refresh'>;
 

@@ -1,0 +1,54 @@
+/** Whether an epoch that was repeated is the one that was recorded, and how it differs. */
+import type { Recorded } from '../epoch-log.ts';
+import { decodeEpochRecord, type EpochRecord } from '../epoch-record.ts';
+import { notRepeatable } from './rebuild-errors.ts';
+
+/**
+ * `again`: the record of the repetition, which had so many inputs; undefined where the epoch did
+ * nothing. Fails with `NOT_REPEATABLE`.
+ */
+export function requireSame(
+  job: string,
+  { record, epoch, clockMs, bytes }: Recorded<EpochRecord>,
+  again: Uint8Array | undefined,
+  inputs: number,
+): void {
+  if (again === undefined ? changedStateOnly(record) : Buffer.compare(bytes, again) === 0) return;
+  const when = new Date(clockMs).toISOString();
+  throw notRepeatable(
+    job,
+    `epoch ${epoch}, committed at ${when}, ${differenceOf(record, again, inputs)}. Either the job ` +
+      'was changed since, or a function of it depends on more than its arguments.',
+  );
+}
+
+/** With another time-to-live a job writes that down when it is opened; the new one counts now. */
+function changedStateOnly(record: EpochRecord): boolean {
+  const { isStart, moved, watermark, fired, outputs, opening } = record;
+  const didNothing = moved.length === 0 && fired === 0 && outputs === undefined;
+  return !isStart && didNothing && watermark === undefined && opening?.newStates.length === 0;
+}
+
+function differenceOf(then: EpochRecord, again: Uint8Array | undefined, inputs: number): string {
+  if (again === undefined) return 'does nothing now';
+  const now = decodeEpochRecord(again, inputs);
+  if (now.kind === 'drop') return 'does something else';
+  const [was, is] = [then, now].map(({ opening }) => list(opening?.newStates ?? []));
+  if (was !== is) return `began to keep ${was}, and now ${is}`;
+  if (!isSame([then.moved, then.waiting], [now.moved, now.waiting])) {
+    return 'reads other records now, or in another order';
+  }
+  if (then.fired !== now.fired) {
+    return `fired ${then.fired} windows, timers and ends of state, and now ${now.fired}`;
+  }
+  return then.outputs === now.outputs ? 'goes another way now' : 'writes other records now';
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function list(states: readonly string[]): string {
+  if (states.length === 0) return 'no new state';
+  return `the state ${states.map((name) => `"${name}"`).join(', ')}`;
+}

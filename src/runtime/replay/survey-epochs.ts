@@ -1,0 +1,143 @@
+/**
+ * Looks over the recorded commits of a task before they are repeated: whether all of them are
+ * there, and what they read is still in the log.
+ */
+import type { Broker, Claim } from '../../broker/index.ts';
+import { MillraceError } from '../../platform/index.ts';
+import { epochsOf, type Recorded, readEpochs } from '../epoch-log.ts';
+import type { EpochRecord, OpenedInput } from '../epoch-record.ts';
+import { instead } from './rebuild-errors.ts';
+import type { Turns } from './turns.ts';
+
+export interface SurveyOptions {
+  readonly broker: Broker;
+  readonly claim: Claim;
+  readonly turns: Turns;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * How many commits are recorded. Fails with `FILE_MISMATCH` where some are not, with
+ * `OFFSET_OUT_OF_RANGE` or `TOPIC_MISSING` where input is gone that they read.
+ */
+export async function surveyEpochs(options: SurveyOptions): Promise<number> {
+  const { broker, claim, turns, signal } = options;
+  const survey = new Survey(broker, claim);
+  let commits = 0;
+  for (const recorded of readEpochs(broker, claim.task)) {
+    survey.add(recorded);
+    commits++;
+    if (!turns.isOver) continue;
+    await turns.next();
+    if (signal.aborted) return commits;
+  }
+  survey.requireInput();
+  survey.requireComplete();
+  return commits;
+}
+
+interface ReadPartition {
+  readonly topic: string;
+  readonly topicId: number;
+  readonly partition: number;
+  position: number;
+  /** The first offset that an epoch read or saw; undefined: none. */
+  first: number | undefined;
+}
+
+class Survey {
+  readonly #broker: Broker;
+  readonly #claim: Claim;
+  /** By the id of the topic, and the partition. */
+  readonly #partitions = new Map<string, ReadPartition>();
+  /** Of the task as it was opened last. */
+  #inputs: readonly ReadPartition[] = [];
+  #lastEpoch = 0;
+
+  constructor(broker: Broker, claim: Claim) {
+    this.#broker = broker;
+    this.#claim = claim;
+  }
+
+  add({ record, epoch }: Recorded): void {
+    const isFirst = this.#lastEpoch === 0;
+    const begins = record.kind === 'epoch' && record.opening !== undefined;
+    if (isFirst && (epoch !== 1 || !begins)) throw this.#incomplete(epoch);
+    this.#lastEpoch = epoch;
+    if (record.kind === 'drop') return;
+    if (record.opening !== undefined) {
+      this.#inputs = record.opening.inputs.map((input) => this.#opened(input, epoch));
+    }
+    this.#read(record);
+  }
+
+  requireInput(): void {
+    const gone: string[] = [];
+    for (const { topic, topicId, partition, first } of this.#partitions.values()) {
+      if (first === undefined) continue;
+      if (this.#idOf(topic) !== topicId) throw this.#topicGone(topic);
+      const start = this.#broker.startOf({ topic, partition });
+      if (first >= start) continue;
+      gone.push(`${topic}/${partition} from offset ${first} on, and its log begins at ${start}`);
+    }
+    if (gone.length === 0) return;
+    throw new MillraceError(
+      'OFFSET_OUT_OF_RANGE',
+      `The state of task "${this.#claim.task}" can't be rebuilt: it was computed of records that ` +
+        `were removed since. The task has read ${gone.join('; ')}. Instead ${instead}`,
+    );
+  }
+
+  /** After the last one. */
+  requireComplete(): void {
+    const { epoch, positions } = this.#claim;
+    if (this.#lastEpoch === 0 && epoch > 0) throw this.#incomplete(epoch + 1);
+    for (const { topic, partition, offset } of positions) {
+      const recorded = this.#partitions.get(`${this.#idOf(topic)}/${partition}`)?.position;
+      if (recorded !== offset) throw this.#incomplete(epoch + 1);
+    }
+  }
+
+  #opened({ offset: position, ...input }: OpenedInput, epoch: number): ReadPartition {
+    const name = `${input.topicId}/${input.partition}`;
+    const known = this.#partitions.get(name);
+    if (known !== undefined && known.position !== position) throw this.#incomplete(epoch);
+    const opened = known ?? { ...input, position, first: undefined };
+    this.#partitions.set(name, opened);
+    return opened;
+  }
+
+  #read({ moved, waiting }: EpochRecord): void {
+    for (const [i, isWaiting] of (waiting ?? []).entries()) {
+      const input = this.#inputs[i];
+      if (isWaiting && input !== undefined) input.first ??= input.position;
+    }
+    for (const { input: i, records } of moved) {
+      const input = this.#inputs[i];
+      if (input === undefined) continue;
+      input.first ??= input.position;
+      input.position += records;
+    }
+  }
+
+  #idOf(topic: string): number | undefined {
+    return this.#broker.describeTopic(topic)?.id;
+  }
+
+  #incomplete(epoch: number): MillraceError {
+    const { task } = this.#claim;
+    return new MillraceError(
+      'FILE_MISMATCH',
+      `The state of task "${task}" can't be rebuilt: not all of its commits before epoch ` +
+        `${epoch} are recorded in topic ${epochsOf(task)}. Instead ${instead}`,
+    );
+  }
+
+  #topicGone(topic: string): MillraceError {
+    return new MillraceError(
+      'TOPIC_MISSING',
+      `The state of task "${this.#claim.task}" can't be rebuilt: topic "${topic}", which it has ` +
+        `read, was deleted since. Instead ${instead}`,
+    );
+  }
+}

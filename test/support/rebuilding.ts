@@ -1,0 +1,74 @@
+/** Jobs whose state file is lost, and rebuilt. */
+import { expect } from 'vitest';
+import { StateCommits } from '../../src/runtime/state-commits.ts';
+import { changelogOf, taskNameOf } from '../../src/runtime/open-task.ts';
+import { type Job, type JobHandle, type RunOptions, run } from '../../src/runtime/index.ts';
+import { storeKey } from '../../src/state/index.ts';
+import type { Broker } from '../../src/broker/index.ts';
+import type { SimulatedMachine } from './simulated-platform.ts';
+import { dumpState, type StateDump, statePathOf } from './state-dump.ts';
+
+/** Where a job has run that is stopped now. */
+export interface Stopped {
+  readonly machine: SimulatedMachine;
+  readonly broker: Broker;
+}
+
+/** The state of a job that is stopped. */
+export function stateOf({ machine, broker }: Stopped, job: Job): StateDump {
+  return dumpState(broker, machine.process().platform, job.name);
+}
+
+/** The file is gone, and so is all of the changelog: it had been folded. */
+export async function loseState({ machine, broker }: Stopped, job: Job): Promise<void> {
+  machine.process().platform.files.remove(statePathOf(job.name));
+  const partition = { topic: changelogOf(taskNameOf(job.name)), partition: 0 };
+  await machine.until(
+    broker.deleteRecordsBefore({ ...partition, offset: broker.endOf(partition) }),
+  );
+}
+
+/** Runs the job until it has rebuilt its state; undefined where it had nothing to rebuild. */
+export async function rebuilt(
+  { machine, broker }: Stopped,
+  job: Job,
+  options: RunOptions = {},
+): Promise<JobHandle> {
+  const { platform } = machine.process();
+  const handle = await run(job, {
+    ...{ broker, platform, stateDirectory: '/data', rebuildState: true, takeOver: true },
+    ...options,
+  });
+  await machine.settle();
+  return handle;
+}
+
+/** Loses the state, rebuilds it, and holds that it is what it was. */
+export async function expectSameState(
+  stopped: Stopped,
+  job: Job,
+  options: RunOptions = {},
+): Promise<void> {
+  const before = stateOf(stopped, job);
+  await loseState(stopped, job);
+  const handle = await rebuilt(stopped, job, options);
+  expect(handle.errors).toEqual([]);
+  expect(handle.status().rebuild?.done).toBe(true);
+  await stopped.machine.until(handle.stop());
+  expect(stateOf(stopped, job)).toEqual(before);
+}
+
+/** Drops all state of the job that has such a name. */
+export async function drop({ machine, broker }: Stopped, job: Job, name: string): Promise<void> {
+  const { platform } = machine.process();
+  const stores = Object.entries(stateOf({ machine, broker }, job)).filter(
+    ([, { store }]) => (store as { readonly name: string }).name.includes(name), // as recorded
+  );
+  const task = taskNameOf(job.name);
+  const claim = await machine.until(broker.claim(task, { takeOver: true }));
+  const commits = new StateCommits(broker, platform.clock, claim, changelogOf(task));
+  const changes = stores.map(([number]) => ({ key: storeKey(Number(number)), value: null }));
+  const names = stores.map(([, { store }]) => (store as { readonly name: string }).name);
+  await machine.until(commits.commit(changes, names));
+  await machine.until(broker.release(claim));
+}
