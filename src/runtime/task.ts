@@ -53,6 +53,10 @@ type Decided = Pick<EpochRecord, 'idle' | 'watermark'>;
 
 const nothingDecided: Decided = { idle: undefined, watermark: undefined };
 
+/** What follows when a step has failed. */
+export const goesOn: string =
+  ' Nothing of this record was kept; after the fix the job goes on where it stood.';
+
 /** The key of records that the task keeps for itself. */
 const ownKey = '\0';
 
@@ -350,9 +354,8 @@ export class Task {
     const code = isMillraceError(error) ? error.code : 'USER_FUNCTION';
     return new MillraceError(
       code,
-      `Step "${step.name}" (${step.kind}) failed: ${messageOf(error)} (${where}${keyText}). ` +
-        `Nothing of this record was kept; ` +
-        'after the fix the job goes on where it stood.',
+      `Step "${step.name}" (${step.kind}) failed: ${messageOf(error)} (${where}${keyText}).` +
+        goesOn,
       { cause: error },
     );
   }

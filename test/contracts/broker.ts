@@ -270,6 +270,24 @@ export function brokerContract(name: string, open: () => Promise<BrokerHarness>)
       expect(broker.endOf(t0)).toBe(0);
     });
 
+    test('only the newest member does what is done while nobody claims', async () => {
+      const first = await broker.claim('job-0');
+      expect(await broker.whileNewest(first, () => 'done')).toBe('done');
+      const failing = () => {
+        throw new Error('it failed');
+      };
+      await expect(broker.whileNewest(first, failing)).rejects.toThrow('it failed');
+      let calls = 0;
+      const results = await Promise.all([
+        codeOf(broker.whileNewest(first, () => calls++)),
+        codeOf(broker.claim('job-0', { takeOver: true })),
+        codeOf(broker.whileNewest(first, () => calls++)),
+      ]);
+      expect(results).toEqual(['no error', 'no error', 'FENCED']);
+      expect(calls).toBe(1);
+      expect(await codeOf(broker.commit(commitOf(2, 1)))).toBe('no error');
+    });
+
     test('a claim and a commit handed in together are decided in their order', async () => {
       await broker.claim('job-0');
       const results = await Promise.all([

@@ -1,10 +1,15 @@
 /** Jobs whose state file is lost, and rebuilt. */
 import { expect } from 'vitest';
-import { StateCommits } from '../../src/runtime/state-commits.ts';
-import { changelogOf, taskNameOf } from '../../src/runtime/open-task.ts';
+import { type Broker, RecordBatchBuilder, RecordCursor } from '../../src/broker/index.ts';
+import {
+  decodeEpochRecord,
+  type EpochRecord,
+  encodeEpochRecord,
+} from '../../src/runtime/epoch-record.ts';
 import { type Job, type JobHandle, type RunOptions, run } from '../../src/runtime/index.ts';
+import { changelogOf, taskNameOf } from '../../src/runtime/open-task.ts';
+import { StateCommits } from '../../src/runtime/state-commits.ts';
 import { storeKey } from '../../src/state/index.ts';
-import type { Broker } from '../../src/broker/index.ts';
 import type { SimulatedMachine } from './simulated-platform.ts';
 import { dumpState, type StateDump, statePathOf } from './state-dump.ts';
 
@@ -71,4 +76,33 @@ export async function drop({ machine, broker }: Stopped, job: Job, name: string)
   const names = stores.map(([, { store }]) => (store as { readonly name: string }).name);
   await machine.until(commits.commit(changes, names));
   await machine.until(broker.release(claim));
+}
+
+/** A log where the epochs were recorded otherwise. */
+export function withEpochs(broker: Broker, change: (record: EpochRecord) => EpochRecord): Broker {
+  let inputs = 0;
+  const read: Broker['read'] = (partition, offset, bytesMax) => {
+    const batches = broker.read(partition, offset, bytesMax);
+    if (batches === undefined || !partition.topic.endsWith('-epochs')) return batches;
+    const builder = new RecordBatchBuilder();
+    const cursor = new RecordCursor();
+    cursor.reset(batches.bytes);
+    let base: number | undefined;
+    while (cursor.next()) {
+      base ??= cursor.offset;
+      const bytes = cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd);
+      const record = decodeEpochRecord(bytes, inputs);
+      if (record.kind === 'epoch') inputs = record.opening?.inputs.length ?? inputs;
+      const changed = record.kind === 'epoch' ? change(record) : record;
+      builder.append(cursor.timestamp, null, encodeEpochRecord(changed));
+    }
+    const bytes = builder.build();
+    new DataView(bytes.buffer, bytes.byteOffset).setBigInt64(0, BigInt(base ?? 0));
+    return { ...batches, bytes };
+  };
+  const get = (of: Broker, name: keyof Broker) => {
+    const member = name === 'read' ? read : of[name];
+    return typeof member === 'function' ? member.bind(of) : member;
+  };
+  return new Proxy(broker, { get: (of, name) => get(of, name as keyof Broker) }); // or then
 }

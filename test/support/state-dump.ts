@@ -1,4 +1,4 @@
-/** All that a task keeps, as of its last commit, and how to lose its file. */
+/** All that a task keeps, as of its last commit. */
 import type { Broker } from '../../src/broker/index.ts';
 import type { Platform } from '../../src/platform/index.ts';
 import { taskNameOf } from '../../src/runtime/open-task.ts';
@@ -11,15 +11,23 @@ export type StateDump = Readonly<
 >;
 
 /** The state file, with what of the changelog is not in it. */
-export function dumpState(broker: Broker, platform: Platform, job: string): StateDump {
+export function dumpState(
+  broker: Broker,
+  platform: Platform,
+  job: string,
+  directory?: string,
+): StateDump {
   const task = taskNameOf(job);
-  const path = statePathOf(job);
+  const path = statePathOf(job, directory);
   const open = () =>
     platform.files.exists(path) ? platform.openDatabase(path, { durable: true }) : undefined;
   const { database, overlay } = takeSnapshot({ log: logOf(broker), task, path, open });
   try {
     const stores = [...overlay.stores].map(([number, store]) => {
-      const rows = database.prepare(`SELECT * FROM (${overlay.rowsOf(number)})`).raw().all();
+      const rows = database
+        .prepare(`SELECT * FROM (${overlay.rowsOf(number)})`)
+        .raw()
+        .all();
       return [number, { store, rows: rows.map((row) => JSON.stringify(row)).sort() }] as const;
     });
     return Object.fromEntries(stores);
@@ -46,8 +54,8 @@ export function dumpFile(broker: Broker, platform: Platform, job: string) {
   }
 }
 
-export function statePathOf(job: string): string {
-  return `/data/state/${job}/${taskNameOf(job)}.db`;
+export function statePathOf(job: string, directory = '/data'): string {
+  return `${directory}/state/${job}/${taskNameOf(job)}.db`;
 }
 
 function logOf(broker: Broker) {

@@ -24,6 +24,7 @@ import { epochsOf, type Recorded, readEpochs } from '../epoch-log.ts';
 import type { EpochRecord } from '../epoch-record.ts';
 import type { Graph } from '../graph.ts';
 import type { RebuildStatus } from '../status.ts';
+import { goesOn } from '../task.ts';
 import { notRepeatable } from './rebuild-errors.ts';
 import { RebuiltFile } from './rebuilt-file.ts';
 import { requireSame } from './recorded-difference.ts';
@@ -148,5 +149,6 @@ const ofTheJob = ['USER_FUNCTION', 'ENCODE', 'DECODE', 'INVALID'] as const;
 
 function failure(job: string, epoch: number, error: unknown): unknown {
   if (!ofTheJob.some((code) => isMillraceError(error, code))) return error;
-  return notRepeatable(job, `in epoch ${epoch} it fails now: ${messageOf(error)}`, error);
+  const why = messageOf(error).replace(goesOn, ''); // nothing goes on
+  return notRepeatable(job, `in epoch ${epoch} it fails now: ${why}`, error);
 }

@@ -68,7 +68,9 @@ const scripts = fc
     minLength: 1,
     maxLength: 3,
   })
-  .map((parts) => parts.flatMap(([records, wait]) => [...records, ...(wait === null ? [] : [wait])]));
+  .map((parts) =>
+    parts.flatMap(([records, wait]) => [...records, ...(wait === null ? [] : [wait])]),
+  );
 
 interface Run {
   readonly script: readonly ScriptStep[];
