@@ -134,6 +134,8 @@ export interface SessionOptions {
   readonly acknowledged?: boolean;
   /** Default `disk`. */
   readonly durability?: Durability;
+  /** Rebuild state where its file is refused. */
+  readonly rebuildState?: boolean;
   /** Sees what the directory holds before anything is added. */
   readonly onOpen?: (broker: Broker) => void;
 }
@@ -143,8 +145,9 @@ export async function startSession(
   platform: Platform,
   directory: string,
   input: readonly Reading[],
-  { takeOver = false, acknowledged = false, durability = 'disk', onOpen }: SessionOptions = {},
+  options: SessionOptions = {},
 ): Promise<Session> {
+  const { takeOver = false, acknowledged = false, durability = 'disk', onOpen } = options;
   const broker = await openBroker(platform, directory, { ...smallLog, durability });
   onOpen?.(broker);
   if (broker.describeTopic(inputTopic) === undefined) {
@@ -154,15 +157,16 @@ export async function startSession(
     if (acknowledged) throw new Error('acknowledged input is gone');
     await broker.append(appendsOf(input), { id: 'feeder', sequence: 0 });
   }
-  const options: RunOptions = {
+  const runOptions: RunOptions = {
     ...smallEpochs,
     broker,
     durability,
     stateDirectory: directory,
     platform,
     takeOver,
+    rebuildState: options.rebuildState ?? false,
   };
-  const handles = await Promise.all(jobs.map((each) => run(each, options)));
+  const handles = await Promise.all(jobs.map((each) => run(each, runOptions)));
   return { broker, handles };
 }
 
