@@ -100,9 +100,14 @@ export function withEpochs(broker: Broker, change: (record: EpochRecord) => Epoc
     new DataView(bytes.buffer, bytes.byteOffset).setBigInt64(0, BigInt(base ?? 0));
     return { ...batches, bytes };
   };
+  return changedBroker(broker, { read });
+}
+
+/** A broker some of whose methods do something else. */
+export function changedBroker(broker: Broker, changes: Partial<Broker>): Broker {
   const get = (of: Broker, name: keyof Broker) => {
-    const member = name === 'read' ? read : of[name];
+    const member = changes[name] ?? of[name];
     return typeof member === 'function' ? member.bind(of) : member;
   };
-  return new Proxy(broker, { get: (of, name) => get(of, name as keyof Broker) }); // or then
+  return new Proxy(broker, { get: (of, name) => get(of, name as keyof Broker) }); // or a symbol
 }

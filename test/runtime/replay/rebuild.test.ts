@@ -4,12 +4,14 @@ import { describe, expect, test } from 'vitest';
 import { count, job, sum, topic, tumbling, value } from '../../../src/dsl/index.ts';
 import { json, keyJson, string } from '../../../src/formats/index.ts';
 import { isMillraceError, type Platform } from '../../../src/platform/index.ts';
+import { readEpochs } from '../../../src/runtime/epoch-log.ts';
 import type { EpochRecord } from '../../../src/runtime/epoch-record.ts';
-import { type Job, type JobHandle, type RunOptions, run } from '../../../src/runtime/index.ts';
+import { type Job, type RunOptions, run } from '../../../src/runtime/index.ts';
 import { ScriptRun, type ScriptStep } from '../../support/operator-harness.ts';
-import { plainMode } from '../../support/operator-harness-modes.ts';
+import { lookMs, plainMode } from '../../support/operator-harness-modes.ts';
 import { byReading, type Reading, readings } from '../../support/operator-harness-scripts.ts';
 import {
+  changedBroker,
   drop,
   expectSameState,
   loseState,
@@ -167,6 +169,19 @@ describe('epochs are repeated', () => {
     await stopped.append([reading(50)]);
     await stopped.finish(false);
     await expectSameState(stopped, withTtl('2h'));
+  });
+
+  test('that end in the middle of firing', async () => {
+    const keys = Array.from({ length: 300 }, (_, i) => reading(5, 0, `key ${i}`));
+    const epoch = { turnMs: 2 * lookMs, epochMs: 5 * lookMs };
+    const mode = { ...stateFile, epoch, shortTurns: true };
+    const steps = [{ records: keys }, { records: [reading(95), reading(95, 1)] }];
+    const stopped = await stoppedAfter(counts, steps, mode);
+    const ends = [...readEpochs(stopped.broker, 'counts-0')].flatMap(({ record }) =>
+      record.kind === 'epoch' && record.endsFiring ? record.fired : [],
+    );
+    expect(ends.some((fired) => fired > 1)).toBe(true);
+    await expectSameState(stopped, counts);
   });
 
   test('with little memory, folding all the time', async () => {
@@ -428,19 +443,21 @@ describe('a rebuild', () => {
 
   test('that was fenced replaces nothing', async () => {
     const stopped = await lost();
-    const { handle, goOn } = await begun(stopped, 20);
-    const successor: JobHandle = await rebuilt(stopped, counts);
+    const { machine, broker } = stopped;
+    const wakes = Promise.withResolvers<void>();
+    const asleep = changedBroker(broker, {
+      whileNewest: (claim, act) => wakes.promise.then(() => broker.whileNewest(claim, act)),
+    });
+    const zombie = await rebuilt({ machine, broker: asleep }, counts);
+    expect(filesOf(stopped)).toEqual(['counts-0.db.rebuilding-2']);
+    const successor = await rebuilt(stopped, counts);
     expect(successor.status().rebuild?.done).toBe(true);
-    const files = filesOf(stopped);
-    expect(files).toContain('counts-0.db');
     const before = stateOf(stopped, counts);
-    await goOn();
-    await expect(handle.done).rejects.toThrow();
-    expect(filesOf(stopped).filter((name) => !name.includes('rebuilding'))).toEqual([
-      'counts-0.db',
-    ]);
+    wakes.resolve();
+    await expect(machine.until(zombie.done)).rejects.toMatchObject({ code: 'FENCED' });
+    expect(filesOf(stopped)).toEqual(['counts-0.db']);
     expect(stateOf(stopped, counts)).toEqual(before);
-    await stopped.machine.until(successor.stop());
+    await machine.until(successor.stop());
   });
 });
 
