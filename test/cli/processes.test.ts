@@ -85,6 +85,35 @@ test('a job runs while other processes produce and consume; Ctrl-C ends it with 
   expect(job.errors()).toContain('3 records read, 0 to go, 3 written');
 });
 
+test('state that is damaged is named, and rebuilt on demand', async () => {
+  const { write, millrace } = folder();
+  write('job.ts', jobFile);
+  const producer = millrace('produce', 'words', '--create');
+  producer.child.stdin?.end('a\nb\na\n');
+  expect(await producer.code).toBe(0);
+  const ended = async (job: Process, once: string) => {
+    await job.printed(once);
+    job.child.kill('SIGINT');
+    return job.code;
+  };
+  const first = millrace('run', 'job.ts');
+  await first.printed('word-count: running');
+  expect(await millrace('consume', 'counts', '--follow', '--max', '3').code).toBe(0);
+  expect(await ended(first, 'running')).toBe(0);
+  const file = 'data/state/word-count/word-count-0.db';
+  write(file, 'x'.repeat(8192));
+
+  const refused = millrace('run', 'job.ts');
+  expect(await refused.code).toBe(1);
+  expect(refused.errors()).toMatch(/word-count-0\.db: .* damaged .*\(--rebuild-state\)/);
+  const rebuilding = millrace('run', 'job.ts', '--rebuild-state');
+  expect(await ended(rebuilding, 'word-count: running')).toBe(0);
+  const kept = `${file}.replaced-`;
+  expect(rebuilding.errors()).toContain('rebuilding its state, because ./data/state/word-count');
+  expect(rebuilding.errors()).toMatch(/was rebuilt from \d+ commits; .* refused is kept as /);
+  expect(rebuilding.errors()).toContain(kept);
+});
+
 test('a reader that has enough ends consume quietly, and Ctrl-C ends one that follows', async () => {
   const { millrace } = folder();
   const lines = 'x'.repeat(100).concat('\n').repeat(20_000);

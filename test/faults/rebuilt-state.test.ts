@@ -10,7 +10,7 @@ import { count, job, topic } from '../../src/dsl/index.ts';
 import { json, string } from '../../src/formats/index.ts';
 import { nodePlatform } from '../../src/platform/index.ts';
 import { openDatabase } from '../../src/platform/sqlite.ts';
-import { type JobHandle, run } from '../../src/runtime/index.ts';
+import { dropState, type JobHandle, run } from '../../src/runtime/index.ts';
 import { appendOf, readAll } from '../contracts/broker.ts';
 import { dumpState, type StateDump } from '../support/state-dump.ts';
 import { suiteDirectory } from '../support/temporary-directory.ts';
@@ -73,16 +73,11 @@ const [now, earlier, other] = ['now', 'earlier', 'other'].map((name) => join(roo
   string,
   string,
 ];
-let before: StateDump;
-
 beforeAll(async () => {
   await work(earlier, 1);
   cpSync(earlier, now, { recursive: true });
   await work(now, 1);
   await work(other, 1);
-  const broker = await openIn(now);
-  before = dumpState(broker, platform, 'counting', now);
-  await broker.close();
 });
 
 let copies = 0;
@@ -215,11 +210,37 @@ async function expectRebuilt(directory: string, refused: Buffer | undefined): Pr
   expect(existsSync(`${path(directory)}-wal`)).toBe(false);
 }
 
-test('the state that is rebuilt is the state that was lost', async () => {
-  const directory = changedCopy((of) => rmSync(path(of)));
+test.each([
+  ['as it was', () => Promise.resolve()],
+  [
+    'with some of it dropped in between',
+    async (directory: string) => {
+      const dropped = await dropState(directory, 'aggregate-of-words-keyed-1', { platform });
+      expect(dropped).toContain('aggregate-of-words-keyed-1/accumulator');
+      await work(directory, 1);
+      const broker = await openIn(directory);
+      expect(readAll(broker, counts).slice(2 * wordsEach)).toEqual(Array(wordsEach).fill('1'));
+      await broker.close();
+    },
+  ],
+])('the state that is rebuilt is the state that was lost, %s', async (_, change) => {
+  const directory = changedCopy(() => {});
+  await change(directory);
+  const before = await stateIn(directory);
+  rmSync(path(directory));
   const broker = await openIn(directory);
   const handle = await start(broker, directory, true);
   await handle.stop({ drain: true });
-  expect(dumpState(broker, platform, 'counting', directory)).toEqual(before);
+  expect(handle.status().rebuild?.done).toBe(true);
   await broker.close();
+  expect(await stateIn(directory)).toEqual(before);
 });
+
+async function stateIn(directory: string): Promise<StateDump> {
+  const broker = await openIn(directory);
+  try {
+    return dumpState(broker, platform, 'counting', directory);
+  } finally {
+    await broker.close();
+  }
+}
