@@ -44,6 +44,13 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   fire: { runs: [['fire.ts']], trials: 3 },
   hopping: { runs: [['hopping.ts']], trials: 3 },
   fold: { runs: [['fold.ts']], trials: 1 },
+  rebuild: {
+    runs: [
+      ['rebuild.ts', 'many'],
+      ['rebuild.ts', 'one'],
+    ],
+    trials: 1,
+  },
   restart: {
     runs: [
       ['restart.ts', '1'],

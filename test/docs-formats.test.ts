@@ -8,6 +8,11 @@ import type { Operation } from '../src/broker/operation.ts';
 import { batchHeaderBytes } from '../src/broker/record-batch.ts';
 import { nodePlatform } from '../src/platform/index.ts';
 import {
+  type DropRecord,
+  type EpochRecord,
+  encodeEpochRecord,
+} from '../src/runtime/epoch-record.ts';
+import {
   allKey,
   encodeStoreRecord,
   itemKey,
@@ -231,6 +236,41 @@ test('a state file has the tables and the meta keys that are named', () => {
       .map(([key]) => key)
       .sort(),
   ).toEqual(keys.sort());
+});
+
+test('records of epochs have the bytes that are shown', () => {
+  const nothing: EpochRecord = {
+    kind: 'epoch',
+    ...{ isStart: false, opening: undefined, moved: [], waiting: undefined, idle: undefined },
+    ...{ watermark: undefined, fired: 0, endsFiring: false, outputs: undefined },
+  };
+  const inputs = [{ topic: 'cups', topicId: 1, partition: 0, offset: 0 }];
+  const written: readonly [string, EpochRecord | DropRecord][] = [
+    [
+      'started',
+      { ...nothing, isStart: true, opening: { epoch: 1, inputs, newStates: ['task/time'] } },
+    ],
+    [
+      'epoch',
+      {
+        ...nothing,
+        moved: [
+          { input: 0, records: 300 },
+          { input: 2, records: 1 },
+        ],
+        waiting: [false, false, true],
+        idle: [false, true, false],
+        ...{ watermark: 1000, fired: 5, endsFiring: true, outputs: 0xdf8744ed },
+      },
+    ],
+    ['dropped', { kind: 'drop', epoch: 9, states: ['sums/accumulator'] }],
+  ];
+  for (const [about, record] of written) {
+    const bytes = encodeEpochRecord(record);
+    expect(shownOf(`epochs ${about}`)).toEqual([{ start: 0, bytes }]);
+  }
+  const rows = tableRows(text, 'bits', 'with', 'fields');
+  expect(rows.map(([bits]) => bits)).toEqual(['0, 1', '0, 1', '0, 1', '0, 1', ...'234567']);
 });
 
 test('changelog keys have the bytes that are shown', () => {

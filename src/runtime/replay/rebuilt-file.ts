@@ -129,7 +129,7 @@ export class RebuiltFile {
     platform.failpoint('rebuild.completed');
   }
 
-  /** Puts the complete file in its place; returns where the refused one is kept, if there is one. */
+  /** Puts the complete file in its place; returns where the refused one is kept, if there is. */
   async putInPlace(): Promise<string | undefined> {
     const { broker, claim } = this.#options;
     return broker.whileNewest(claim, () => this.#replace());

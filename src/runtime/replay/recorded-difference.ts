@@ -15,10 +15,11 @@ export function requireSame(
 ): void {
   if (again === undefined ? changedStateOnly(record) : Buffer.compare(bytes, again) === 0) return;
   const when = new Date(clockMs).toISOString();
+  const difference = differenceOf(record, again, inputs);
   throw notRepeatable(
     job,
-    `epoch ${epoch}, committed at ${when}, ${differenceOf(record, again, inputs)}. Either the job ` +
-      'was changed since, or a function of it depends on more than its arguments.',
+    `epoch ${epoch}, committed at ${when}, ${difference}. Either the job was changed since, or a ` +
+      'function of it depends on more than its arguments.',
   );
 }
 

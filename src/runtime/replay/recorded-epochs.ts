@@ -63,8 +63,8 @@ export class Repetition {
     const read = new Set(this.task.parts.inputs.map(nameOf));
     const missing = opening.inputs.map(nameOf).filter((name) => !read.has(name));
     if (missing.length === 0) return;
-    const what = `from epoch ${opening.epoch} on it read ${missing.join(', ')}, and now it does not.`;
-    throw notRepeatable(graph.job, what);
+    const [epoch, names] = [opening.epoch, missing.join(', ')];
+    throw notRepeatable(graph.job, `from epoch ${epoch} on it read ${names}, and now it does not.`);
   }
 
   /** What the epoch commits when it is repeated; undefined where it does nothing. */
