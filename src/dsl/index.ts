@@ -50,13 +50,16 @@ export {
   topic,
 } from './topic.ts';
 export {
+  type CalendarOptions,
   type CumulatingOptions,
+  calendar,
   cumulating,
   type HoppingOptions,
   hopping,
   type SessionOptions,
   session,
   tumbling,
+  type WeekOptions,
   type WindowsOptions,
   windows,
 } from './window-assigners.ts';

@@ -1,6 +1,8 @@
 /** Window assigners: which windows a record belongs to. */
-import { MillraceError } from '../platform/index.ts';
+import { checkChoice, MillraceError, nearest } from '../platform/index.ts';
 import {
+  type CalendarUnit,
+  type CalendarWindows,
   type CumulatingWindows,
   type CustomWindows,
   checkOptions,
@@ -10,8 +12,10 @@ import {
   hoppingSliceMs,
   type SessionWindows,
   type TumblingWindows,
+  type Weekday,
   type WindowAssigner,
   type WindowBounds,
+  weekdays,
 } from '../runtime/index.ts';
 
 /**
@@ -93,6 +97,51 @@ export function cumulating(size: Duration, options: CumulatingOptions): Cumulati
   return { kind: 'cumulating', sizeMs, everyMs, offsetMs };
 }
 
+export interface CalendarOptions {
+  /** As IANA names it: `Europe/Berlin`, `UTC`. */
+  readonly timeZone: string;
+}
+
+export interface WeekOptions extends CalendarOptions {
+  /** Default `'monday'`. */
+  readonly weekStartsOn?: Weekday;
+}
+
+/**
+ * The days, weeks or months of a time zone. Where clocks change, a day has 23 or 25 hours, and a
+ * week or month is an hour shorter or longer.
+ *
+ * @example
+ * sales.keyBy((s) => s.shop).window(calendar('day', { timeZone: 'Europe/Berlin' }))
+ */
+export function calendar(unit: 'day' | 'month', options: CalendarOptions): CalendarWindows;
+export function calendar(unit: 'week', options: WeekOptions): CalendarWindows;
+export function calendar(unit: CalendarUnit, options: WeekOptions): CalendarWindows {
+  checkChoice('The unit of calendar()', unit, ['day', 'week', 'month']);
+  const known = unit === 'week' ? ['timeZone', 'weekStartsOn'] : ['timeZone'];
+  checkOptions(`calendar('${unit}')`, options, known);
+  const { timeZone, weekStartsOn = 'monday' } = options;
+  checkChoice('weekStartsOn of calendar()', weekStartsOn, weekdays);
+  checkTimeZone(timeZone);
+  return { kind: 'calendar', unit, timeZone, weekStartsOn };
+}
+
+function checkTimeZone(timeZone: string): void {
+  try {
+    if (typeof timeZone === 'string') {
+      new Intl.DateTimeFormat('en-US', { timeZone });
+      return;
+    }
+  } catch {} // told below
+  const likely = nearest(String(timeZone), Intl.supportedValuesOf('timeZone'));
+  const hint =
+    likely === undefined ? "give a name like 'Europe/Berlin'" : `did you mean "${likely}"?`;
+  throw new MillraceError(
+    'INVALID',
+    `calendar(): there is no time zone ${JSON.stringify(timeZone)}: ${hint}`,
+  );
+}
+
 export interface SessionOptions<Value> {
   /** How long the silence behind a record may be. */
   readonly gap: (value: Value) => Duration;
@@ -172,6 +221,7 @@ const calls = {
   tumbling: 'tumbling',
   hopping: 'hopping',
   cumulating: 'cumulating',
+  calendar: 'calendar',
   session: 'session',
   custom: 'windows',
 } as const satisfies Record<WindowAssigner['kind'], string>;

@@ -9,7 +9,7 @@ import { type Assign, customOf, sessionsOf } from './operators/assigners.ts';
 import { presence } from './operators/presence.ts';
 import { SlicedWindowOperator } from './operators/sliced-window.ts';
 import { cumulatingSlices, hoppingSlices, type Slices } from './operators/slices.ts';
-import { WindowOperator } from './operators/window.ts';
+import { calendarFrames, type Frames, tumblingFrames, WindowOperator } from './operators/window.ts';
 import { WindowTable } from './operators/window-table.ts';
 import { shapeOfWindows } from './windows.ts';
 
@@ -27,10 +27,10 @@ export interface WindowStep {
 export function buildWindow(window: WindowStep): Receiver & TimedOperator {
   const { assigner } = window.node;
   switch (assigner.kind) {
-    case 'tumbling': {
-      const store = declareTimed(window, 'windows');
-      return new WindowOperator({ ...window, assigner, store });
-    }
+    case 'tumbling':
+      return framed(window, tumblingFrames(assigner));
+    case 'calendar':
+      return framed(window, calendarFrames(assigner));
     case 'hopping':
       return sliced(window, hoppingSlices(assigner));
     case 'cumulating':
@@ -42,6 +42,10 @@ export function buildWindow(window: WindowStep): Receiver & TimedOperator {
     default:
       return unreachable(assigner);
   }
+}
+
+function framed(window: WindowStep, frames: Frames): WindowOperator {
+  return new WindowOperator({ ...window, frames, store: declareTimed(window, 'windows') });
 }
 
 function sliced(window: WindowStep, slices: Slices): SlicedWindowOperator {

@@ -65,7 +65,9 @@ export type {
   PartitionStatus,
   RebuildStatus,
 } from './status.ts';
+export { type CalendarUnit, type Weekday, weekdays } from './time/calendar.ts';
 export {
+  type CalendarWindows,
   type CumulatingWindows,
   type CustomWindows,
   type HoppingWindows,

@@ -3,6 +3,7 @@
  * user can tell.
  */
 import { unreachable } from '../platform/index.ts';
+import type { CalendarPeriods } from './time/calendar.ts';
 
 export interface WindowBounds {
   /** First millisecond. */
@@ -16,6 +17,7 @@ export type WindowAssigner<Value = never> =
   | TumblingWindows
   | HoppingWindows
   | CumulatingWindows
+  | CalendarWindows
   | SessionWindows<Value>
   | CustomWindows<Value>;
 
@@ -58,6 +60,11 @@ export interface CumulatingWindows {
   readonly offsetMs: number;
 }
 
+/** The days, weeks or months of a time zone. */
+export interface CalendarWindows extends CalendarPeriods {
+  readonly kind: 'calendar';
+}
+
 /**
  * Windows of activity: a session goes on while no record of its key is `gapMs` or more later than
  * the one before it.
@@ -85,6 +92,10 @@ export function shapeOfWindows(assigner: WindowAssigner): string {
     case 'cumulating': {
       const { sizeMs, everyMs, offsetMs } = assigner;
       return `${assigner.kind} ${sizeMs} ms every ${everyMs} ms, offset ${offsetMs} ms`;
+    }
+    case 'calendar': {
+      const { unit, weekStartsOn, timeZone } = assigner;
+      return `calendar ${unit}${unit === 'week' ? ` from ${weekStartsOn}` : ''} in ${timeZone}`;
     }
     case 'session':
       return typeof assigner.gapMs === 'number' ? `session ${assigner.gapMs} ms` : 'session';

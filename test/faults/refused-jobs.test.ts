@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MemoryBroker, openBroker } from '../../src/broker/index.ts';
 import {
+  calendar,
   count,
   cumulating,
   type FromOptions,
@@ -54,6 +55,8 @@ async function failureOf(run: () => unknown): Promise<string> {
   return 'it was taken';
 }
 
+const berlin = { timeZone: 'Europe/Berlin' } as const;
+
 describe('a wrong option is refused, with the likely one, of', () => {
   const broker = () => new MemoryBroker({ clock: realClock });
   const runWith = (options: Record<string, unknown>) => () =>
@@ -96,6 +99,23 @@ describe('a wrong option is refused, with the likely one, of', () => {
     ['hopping', () => hopping('1d', { every: '7s' }), 'made of 86400 slices each, and 10000 is'],
     ['cumulating', () => cumulating('1h', { every: '7m' }), "1h can't be divided into steps of 7m"],
     ['cumulating', () => cumulating('1d', { every: '1s' }), 'made of 86400 slices each, and 10000'],
+    [
+      'calendar',
+      () => calendar('day', { timeZone: 'Europe/Berln' }),
+      'calendar(): there is no time zone "Europe/Berln": did you mean "Europe/Berlin"?',
+    ],
+    ['calendar', () => calendar('day', wrong({})), `no time zone undefined: give a name like`],
+    ['calendar', () => calendar(wrong('year'), berlin), `The unit of calendar() can't be "year"`],
+    [
+      'calendar',
+      () => calendar('month', wrong({ ...berlin, weekStartsOn: 'monday' })),
+      'has no option "weekStartsOn"',
+    ],
+    [
+      'calendar',
+      () => calendar('week', wrong({ ...berlin, weekStartsOn: 'Monday' })),
+      `weekStartsOn of calendar() can't be "Monday": use 'monday' or 'tuesday'`,
+    ],
     ['session', () => session(0), "The gap of session() can't be 0: it is at least one whole"],
     ['session', () => session(wrong({ gpa: () => 1 })), 'did you mean "gap"?'],
     ['session', () => session(wrong({ gap: '1m' })), 'session(): { gap } is a function, not 1m.'],

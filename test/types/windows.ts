@@ -1,5 +1,5 @@
 /** Which windows fit which streams. Nothing here runs: the compiler is the test. */
-import { count, hopping, job, json, session, string, topic, windows } from 'millrace';
+import { calendar, count, hopping, job, json, session, string, topic, windows } from 'millrace';
 
 interface Flight {
   readonly origin: string;
@@ -30,6 +30,11 @@ export const assigners = job('assigners', ({ from }) => {
   keyed.window(session({ gap: (f) => f.dealy }));
   // @ts-expect-error the windows are for other values
   keyed.window(session({ gap: (f: { readonly other: number }) => f.other }));
+  keyed.window(calendar('week', { timeZone: 'UTC', weekStartsOn: 'sunday' }));
+  // @ts-expect-error days do not start a week
+  calendar('day', { timeZone: 'UTC', weekStartsOn: 'sunday' });
+  // @ts-expect-error a day of where?
+  calendar('day', {});
   // @ts-expect-error hopping needs to know how far
   hopping('1h');
   // @ts-expect-error windows need keys

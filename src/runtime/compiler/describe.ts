@@ -12,7 +12,7 @@ import {
   type StateSpec,
 } from '../graph.ts';
 import type { TimeToLive } from '../state.ts';
-import type { WindowAssigner } from '../windows.ts';
+import { shapeOfWindows, type WindowAssigner } from '../windows.ts';
 import { nameSteps } from './names.ts';
 
 /** The steps of a graph as text, a line each. Fails with `INVALID` for an ambiguous identity. */
@@ -90,14 +90,15 @@ function describeWindows(assigner: WindowAssigner): string {
       const { kind, sizeMs, everyMs, offsetMs } = assigner;
       return `${kind} ${formatMs(sizeMs)} every ${formatMs(everyMs)}${describeOffset(offsetMs)}`;
     }
+    case 'calendar':
+    case 'custom':
+      return shapeOfWindows(assigner);
     case 'session': {
       const { gapMs } = assigner;
       return typeof gapMs === 'number'
         ? `session gap ${formatMs(gapMs)}`
         : 'session gap of a record';
     }
-    case 'custom':
-      return `custom ${assigner.name}`;
     default:
       return unreachable(assigner);
   }

@@ -1,6 +1,6 @@
 /**
- * Windows that are aggregated as records come, and fire once, when the watermark passes their last
- * millisecond.
+ * Windows that follow one another (tumbling, calendar). They are aggregated as records come, and
+ * fire once, when the watermark passes their last millisecond.
  *
  *   record at 09:20 --> window [09:00, 10:00) --> entry (time 09:59:59.999, key)
  *                                                 fires when the watermark is 09:59:59.999
@@ -13,14 +13,22 @@ import type { TimedStore } from '../../state/index.ts';
 import type { Aggregation, WindowNode } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
-import type { TumblingWindows, WindowBounds } from '../windows.ts';
+import { Calendar } from '../time/calendar.ts';
+import type { CalendarWindows, TumblingWindows } from '../windows.ts';
 import { modulo } from './slices.ts';
+
+/** Windows that follow one another without a gap; each is named by its last millisecond. */
+export interface Frames {
+  lastOf(timestamp: number): number;
+  /** First millisecond. */
+  startOf(last: number): number;
+}
 
 export interface WindowParts {
   readonly context: OperatorContext;
   readonly step: Step;
   readonly node: WindowNode;
-  readonly assigner: TumblingWindows;
+  readonly frames: Frames;
   readonly keys: KeyFactory;
   readonly store: TimedStore<unknown>;
   readonly next: Receiver;
@@ -35,8 +43,7 @@ export class WindowOperator implements Receiver, TimedOperator {
   readonly #aggregate: Aggregation;
   readonly #store: TimedStore<unknown>;
   readonly #context: OperatorContext;
-  readonly #sizeMs: number;
-  readonly #offsetMs: number;
+  readonly #frames: Frames;
 
   constructor(parts: WindowParts) {
     this.#parts = parts;
@@ -44,12 +51,11 @@ export class WindowOperator implements Receiver, TimedOperator {
     this.#context = parts.context;
     this.#store = parts.store;
     this.#aggregate = parts.node.aggregate;
-    this.#sizeMs = parts.assigner.sizeMs;
-    this.#offsetMs = parts.assigner.offsetMs;
+    this.#frames = parts.frames;
   }
 
   receive(value: unknown, timestamp: number, key: Key): void {
-    const time = this.#startOf(timestamp) + this.#sizeMs - 1;
+    const time = this.#frames.lastOf(timestamp);
     if (time <= this.watermark) {
       this.#context.late++;
       this.#parts.late?.receive(value, timestamp, key);
@@ -80,14 +86,25 @@ export class WindowOperator implements Receiver, TimedOperator {
     this.#store.delete(time, entry.key);
     this.#context.step = this.step;
     this.#context.key = key;
-    const bounds: WindowBounds = { start: time + 1 - this.#sizeMs, end: time + 1 };
+    const bounds = { start: this.#frames.startOf(time), end: time + 1 };
     const result = this.#parts.node.result(this.#aggregate.result(value), bounds);
     this.#parts.next.receive(result, time, key);
   }
 
   fireProcessing(): void {}
+}
 
-  #startOf(timestamp: number): number {
-    return timestamp - modulo(timestamp - this.#offsetMs, this.#sizeMs);
-  }
+export function tumblingFrames({ sizeMs, offsetMs }: TumblingWindows): Frames {
+  return {
+    lastOf: (timestamp) => timestamp - modulo(timestamp - offsetMs, sizeMs) + sizeMs - 1,
+    startOf: (last) => last + 1 - sizeMs,
+  };
+}
+
+export function calendarFrames(windows: CalendarWindows): Frames {
+  const calendar = new Calendar(windows);
+  return {
+    lastOf: (timestamp) => calendar.periodOf(timestamp).end - 1,
+    startOf: (last) => calendar.periodOf(last).start,
+  };
 }

@@ -9,6 +9,7 @@ import {
   type Platform,
 } from '../../platform/index.ts';
 import { taskNameOf } from '../open-task.ts';
+import { Calendar, type CalendarPeriods } from '../time/calendar.ts';
 import { type Selected, type SqlParameters, select } from './select.ts';
 import { type TaskFiles, takeSnapshot } from './task-snapshot.ts';
 import { defineViews } from './views.ts';
@@ -59,12 +60,26 @@ export function queryTask(
   }
 }
 
-/** `number_of(bytes)`: what the codec of numbers wrote. */
+/**
+ * `number_of(bytes)`: what the codec of numbers wrote. `calendar_start(unit, weekStartsOn, zone,
+ * time)`: when the period of a time began.
+ */
 function defineFunctions(database: Database.Database): void {
   const codec = number();
   database.function('number_of', { deterministic: true }, (bytes) =>
     bytes instanceof Uint8Array ? codec.decode(bytes, 0, bytes.length) : null,
   );
+  const calendars = new Map<string, Calendar>();
+  const periodOf = (unit: string, weekStartsOn: string, timeZone: string, time: number) => {
+    const name = `${unit} ${weekStartsOn} ${timeZone}`;
+    const periods = { unit, weekStartsOn, timeZone } as CalendarPeriods; // out of a shape
+    const calendar = calendars.get(name) ?? new Calendar(periods);
+    calendars.set(name, calendar);
+    return calendar.periodOf(time);
+  };
+  database.function('calendar_start', { deterministic: true }, (unit, from, zone, time) => {
+    return periodOf(String(unit), String(from), String(zone), Number(time)).start;
+  });
 }
 
 /** The job that is meant: fails with `INVALID` where that is not clear, or there is none. */

@@ -23,6 +23,12 @@ export function windowShapeOf(shape: string): WindowShape | undefined {
   if (tumbling !== undefined && ofTumbling !== undefined) {
     return { piece: 'window', ...piece(Number(tumbling)), of: ofTumbling };
   }
+  const calendar = /^calendar (day|week|month)(?: from (\w+))? in ([^ ,]+), (.*)$/s.exec(shape);
+  if (calendar !== null) {
+    const [, unit = '', from = 'monday', zone = '', of = ''] = calendar;
+    const start = `calendar_start(${[unit, from, zone].map(literal).join(', ')}, time)`;
+    return { piece: 'window', start, end: 'time + 1', of };
+  }
   const ofAssigned = /^(?:session(?: \d+ ms)?|custom [^,]*), (.*)$/s.exec(shape)?.[1];
   if (ofAssigned !== undefined) return { piece: 'window', ...assigned, of: ofAssigned };
   const [, kind, size, every, of] =

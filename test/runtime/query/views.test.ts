@@ -7,6 +7,7 @@ import {
   approximateCountDistinct,
   argMax,
   argMin,
+  calendar,
   collect,
   count,
   countDistinct,
@@ -449,6 +450,25 @@ describe('aggregates', () => {
     ]);
     const views = "SELECT view FROM stores WHERE view LIKE '%ends'";
     expect(await always(overlapping, [ada], views)).toEqual([]);
+  });
+
+  test('of a calendar stand beside when their period begins and ends', async () => {
+    const berlin = { timeZone: 'Europe/Berlin' } as const;
+    const weeks = job('weeks', ({ from }) => {
+      const keyed = from(orders, byTime).keyBy((order) => order.by);
+      const week = calendar('week', { ...berlin, weekStartsOn: 'saturday' });
+      keyed.window(week).aggregate({ n: count() }, { name: 'weekly' }).to(out);
+      keyed.window(calendar('day', berlin)).aggregate({ n: count() }, { name: 'daily' }).to(out);
+    });
+    const at = Date.UTC(2025, 9, 26, 12);
+    const hourMs = 3_600_000;
+    const row = { key: 'ada', window_start: at - 14 * hourMs, n: 1, value: '{"n":1}' };
+    expect(await always(weeks, [{ ...ada, at }], 'SELECT * FROM daily_windows')).toEqual([
+      { ...row, window_end: at + 11 * hourMs },
+    ]);
+    expect(await always(weeks, [{ ...ada, at }], 'SELECT * FROM weekly_windows')).toEqual([
+      { ...row, window_start: at - 38 * hourMs, window_end: at + (5 * 24 + 11) * hourMs },
+    ]);
   });
 
   test('of sessions, and of windows that are chosen, stand beside their begin and end', async () => {
