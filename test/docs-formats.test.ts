@@ -205,6 +205,7 @@ test('databases have the settings that the table names', () => {
   }
 });
 
+/** Of a store that a migration makes. */
 const record = {
   name: 'n',
   kind: 'value',
@@ -218,6 +219,7 @@ const record = {
   version: 1,
   keyVersion: 1,
   itemVersion: 1,
+  replaces: 2,
 } as const;
 
 test('a state file has the tables and the meta keys that are named', () => {

@@ -51,8 +51,16 @@ export const rebuildFailpoints = [
   'rebuild.synced',
 ] as const;
 
+/** The steps of a migration of state. */
+export const migrationFailpoints = [
+  'migration.begun',
+  'migration.committed',
+  'migration.finished',
+] as const;
+
 export type Failpoint = (
   | typeof failpoints
   | typeof backupFailpoints
   | typeof rebuildFailpoints
+  | typeof migrationFailpoints
 )[number];

@@ -2,8 +2,8 @@
 import type { Broker, TopicPartition } from '../broker/index.ts';
 import type { Codec } from '../formats/index.ts';
 import type { Clock } from '../platform/index.ts';
-import type { TaskState } from '../state/index.ts';
-import { buildChain, type Chain, type ChainSource } from './chain.ts';
+import { type Declarations, TaskState } from '../state/index.ts';
+import { buildChain, type Chain, type ChainOptions, type ChainSource } from './chain.ts';
 import type { EpochLimit } from './epoch-limit.ts';
 import { EpochRecorder } from './epoch-log.ts';
 import type { Graph } from './graph.ts';
@@ -35,21 +35,13 @@ export interface TaskOptions {
 /** Fails with `STATE_MISMATCH` where the state does not fit the graph. */
 export function assembleTask(options: TaskOptions): Task {
   const { graph, claim, broker, clock, changelog, state, limit } = options;
-  const context: OperatorContext = {
-    step: { name: graph.job, kind: 'job' },
-    now: clock.now(),
-    sourcePartition: 0,
-    key: null,
-    late: 0,
-    written: 0,
-  };
-  const chain = buildChain({
+  const context = newContext(graph, clock.now());
+  const { chain, timeStore } = declare({
     graph,
     context,
     stores: state,
     partitionsOf: (topic) => broker.describeTopic(topic)?.partitions.length ?? 1,
   });
-  const timeStore = state.value({ name: 'task/time', value: timeCodec, keyCodec: ownKeyCodec });
   state.finishDeclaring(graph.job);
   const inputs = openInputs(options, chain);
   const time = openTime(inputs, clock.monotonicMs(), timeStore.get('\0'));
@@ -73,6 +65,33 @@ export function assembleTask(options: TaskOptions): Task {
       recorder,
     },
   });
+}
+
+/** What a job declares, without any state. */
+export function declarationsOf(graph: Graph): Declarations {
+  const changelog = { name: '', start: 0, end: 0, read: () => [] };
+  const memoryBytesMax = Number.POSITIVE_INFINITY;
+  const stores = new TaskState({ file: undefined, filePath: '', changelog, memoryBytesMax });
+  declare({ graph, context: newContext(graph, 0), stores, partitionsOf: () => 1 });
+  return stores.declarations;
+}
+
+/** Makes the chain; declares its state, and the task's own. */
+function declare(options: ChainOptions) {
+  const chain = buildChain(options);
+  const own = { name: 'task/time', value: timeCodec, keyCodec: ownKeyCodec };
+  return { chain, timeStore: options.stores.value(own) };
+}
+
+function newContext(graph: Graph, now: number): OperatorContext {
+  return {
+    step: { name: graph.job, kind: 'job' },
+    now,
+    sourcePartition: 0,
+    key: null,
+    late: 0,
+    written: 0,
+  };
 }
 
 function openInputs({ broker, positionOf }: TaskOptions, chain: Chain): PartitionInput[] {

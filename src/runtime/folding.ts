@@ -52,6 +52,9 @@ export interface FoldArgument {
   readonly pauseMs: number;
 }
 
+/** Unfolded bytes from which folding does not wait for its interval, at most. */
+export const foldEagerBytes: number = 32 * 1024 * 1024;
+
 const sliceBytesMax = 256 * 1024;
 const pauseMs = 20;
 
@@ -79,6 +82,11 @@ export class Folding {
 
   get isFull(): boolean {
     return this.unfoldedBytes > this.#options.bytesMax;
+  }
+
+  /** Whether everything is folded, and the log knows it. */
+  get isDone(): boolean {
+    return this.#unfolded.bytes === 0 && this.#running === undefined;
   }
 
   /** Takes committed batches of the changelog, which end before offset `end`. */

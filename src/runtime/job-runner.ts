@@ -40,7 +40,7 @@ export interface JobHandle {
 }
 
 export interface JobRunnerOptions
-  extends Omit<TaskLoopOptions, 'signal' | 'onError' | 'onProgress' | 'onRebuild'> {
+  extends Omit<TaskLoopOptions, 'signal' | 'onError' | 'onProgress' | 'onRebuild' | 'onMigration'> {
   readonly graph: Graph;
   readonly broker: Broker;
   readonly platform: Platform;
@@ -66,6 +66,8 @@ export class JobRunner implements JobHandle {
   /** Told to end what goes before the run: a drain does not. */
   readonly #stopped = new AbortController();
   #rebuild: RebuildStatus | undefined;
+  /** How far a migration is. */
+  #migration: string | undefined;
   #wakeFromBackOff: (() => void) | undefined;
   #backOffMs = backOffFirstMs;
   #restarts = 0;
@@ -97,7 +99,7 @@ export class JobRunner implements JobHandle {
     return {
       job: this.job,
       state: this.#state,
-      waitingFor: this.#loop?.waitingFor,
+      waitingFor: this.#loop?.waitingFor ?? this.#migration,
       rebuild: this.#rebuild,
       watermark: watermark === Number.NEGATIVE_INFINITY ? undefined : watermark,
       partitions: this.#partitions(),
@@ -154,13 +156,7 @@ export class JobRunner implements JobHandle {
     const { clock } = this.#options.platform;
     const began = clock.monotonicMs();
     try {
-      const loop = await TaskLoop.open({
-        ...this.#options,
-        signal: this.#stopped.signal,
-        onError: (error) => this.#keepError(error),
-        onProgress: () => this.#announce(),
-        onRebuild: (status) => this.#noteRebuild(status),
-      });
+      const loop = await this.#open();
       if (loop === undefined) return true;
       this.#loop = loop;
       if (this.#stop !== undefined) loop.stop(this.#stop.drain);
@@ -173,6 +169,24 @@ export class JobRunner implements JobHandle {
       if (!canRestart(error)) throw error;
       if (clock.monotonicMs() - began > backOffResetMs) this.#backOffMs = backOffFirstMs;
       return false;
+    }
+  }
+
+  async #open(): Promise<TaskLoop | undefined> {
+    try {
+      return await TaskLoop.open({
+        ...this.#options,
+        signal: this.#stopped.signal,
+        onError: (error) => this.#keepError(error),
+        onProgress: () => this.#announce(),
+        onRebuild: (status) => this.#noteRebuild(status),
+        onMigration: (progress) => {
+          this.#migration = progress;
+          this.#announce();
+        },
+      });
+    } finally {
+      this.#migration = undefined;
     }
   }
 

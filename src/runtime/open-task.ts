@@ -27,6 +27,7 @@ import { ClockLimit, type EpochBudget } from './epoch-limit.ts';
 import { epochsOf } from './epoch-log.ts';
 import type { Graph, SourceNode } from './graph.ts';
 import type { PartitionInput } from './partition-input.ts';
+import { type NewestState, type RecoveredState, recoverNewest } from './recover-newest.ts';
 import { recoverOrRebuild } from './replay/recover-or-rebuild.ts';
 import type { RebuildStatus } from './status.ts';
 import type { Task } from './task.ts';
@@ -43,6 +44,7 @@ export interface OpenTaskOptions {
   readonly takeOver: boolean;
   /** What entries of state may take in memory, in bytes. */
   readonly stateMemoryMax: number;
+  readonly foldIntervalMs: number;
   /** Changelog that may wait to be folded, in bytes. */
   readonly unfoldedBytesMax: number;
   readonly budget: EpochBudget;
@@ -50,7 +52,11 @@ export interface OpenTaskOptions {
   readonly rebuildState: boolean;
   /** Ends what takes long while the task is opened. */
   readonly signal: AbortSignal;
+  /** Told of failures that do not stop the task. */
+  onError(error: unknown): void;
   onRebuild(status: RebuildStatus): void;
+  /** Told how far a migration of state is. */
+  onMigration(progress: string): void;
 }
 
 export interface OpenedTask {
@@ -103,13 +109,16 @@ async function openClaimed(
   await ensureTopic(broker, epochsOf(claim.task), 1, true);
   const statePath = prepareStatePath(options, claim.task);
   const recover = () => recoverState(options, claim, changelog, statePath);
-  const recovered =
+  const found =
     options.rebuildState && statePath !== undefined
       ? await recoverOrRebuild({ ...options, claim, changelog, statePath }, recover)
       : recover();
+  if (found === undefined) return undefined;
+  const changes = () => changelogReader(broker, { topic: changelog, partition: 0 }).read(0);
+  const recovered = await recoverNewest({ ...options, claim, changelog, changes }, found, recover);
   if (recovered === undefined) return undefined;
   try {
-    return await openRecovered(options, claim, changelog, statePath, recovered);
+    return await openRecovered(options, recovered, changelog, statePath);
   } catch (error) {
     recovered.close();
     throw error;
@@ -118,10 +127,9 @@ async function openClaimed(
 
 async function openRecovered(
   options: OpenTaskOptions,
-  claim: Claim,
+  { claim, state, foldedOffset, close }: NewestState,
   changelog: string,
   statePath: string | undefined,
-  { state, foldedOffset, close }: RecoveredState,
 ): Promise<OpenedTask> {
   const { graph, broker, platform, budget } = options;
   const task = assembleTask({
@@ -179,12 +187,6 @@ function prepareStatePath(
   return `${parent}/${task}.db`;
 }
 
-interface RecoveredState {
-  readonly state: TaskState;
-  readonly foldedOffset: number;
-  close(): void;
-}
-
 function recoverState(
   options: OpenTaskOptions,
   claim: Claim,
@@ -200,7 +202,7 @@ function recoverState(
       changelog: reader,
       memoryBytesMax: Number.POSITIVE_INFINITY,
     });
-    return { state, foldedOffset: 0, close: () => {} };
+    return { state, file: undefined, foldedOffset: 0, close: () => {} };
   }
   if (!platform.files.exists(path)) checkFolded({ filePath: path, changelog: reader }, 0, 0);
   const database = platform.openDatabase(path, { durable });
@@ -214,7 +216,7 @@ function recoverState(
         changelog: reader,
         memoryBytesMax: options.stateMemoryMax,
       });
-      return { state, foldedOffset: file.foldedOffset, close: () => file.close() };
+      return { state, file, foldedOffset: file.foldedOffset, close: () => file.close() };
     });
   } catch (error) {
     database.close();

@@ -28,7 +28,10 @@ export interface RebuildStatus {
 export interface JobStatus {
   readonly job: string;
   readonly state: JobState;
-  /** Why nothing moves although there is input; undefined while all is well. */
+  /**
+   * Why nothing moves although there is input, such as a migration of state, with how far it is;
+   * undefined while all is well.
+   */
   readonly waitingFor: string | undefined;
   /** The last rebuild of state; undefined where there was none. */
   readonly rebuild: RebuildStatus | undefined;

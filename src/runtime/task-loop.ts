@@ -4,20 +4,14 @@
  */
 import type { Commit } from '../broker/index.ts';
 import type { Cancellable, Clock } from '../platform/index.ts';
-import { Folding } from './folding.ts';
+import { Folding, foldEagerBytes } from './folding.ts';
 import { type OpenedTask, type OpenTaskOptions, openTask } from './open-task.ts';
 import type { Task } from './task.ts';
 
 export interface TaskLoopOptions extends OpenTaskOptions {
-  readonly foldIntervalMs: number;
-  /** Told of failures that do not stop the task. */
-  onError(error: unknown): void;
   /** Told after each commit and whenever the task begins to wait. */
   onProgress(): void;
 }
-
-/** Unfolded bytes from which folding does not wait for its interval. */
-const foldEagerBytes = 32 * 1024 * 1024;
 
 /** Encoding more changed entries than these takes a turn of the event loop of its own. */
 const changesInTurn = 256;

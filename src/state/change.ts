@@ -15,7 +15,7 @@
  * `StoreRecord`, before the first entry of its store; null where the store was dropped. That of all
  * elements is null: they are deleted, in one record however many there are.
  */
-import { assert } from '../platform/index.ts';
+import { assert, unreachable } from '../platform/index.ts';
 import type { StateKey } from './stores.ts';
 
 /** One record of the changelog: a changed entry; a null value is a deletion. */
@@ -45,6 +45,11 @@ export interface StoreRecord {
   readonly version: number;
   readonly keyVersion: number;
   readonly itemVersion: number;
+  /**
+   * A migration is not done with it: the number of the store whose place it is to take. Nobody
+   * reads such a store, and a task that is opened drops it.
+   */
+  readonly replaces?: number;
 }
 
 export type ChangeKey =
@@ -94,6 +99,22 @@ export function itemKey(store: number, key: StateKey, item: string): Uint8Array 
   bytes.write(key.slice(1), 8, 'latin1');
   bytes.write(item, 7 + key.length, 'latin1');
   return bytes;
+}
+
+/** The key of an entry in a store of this kind. */
+export function entryKey(kind: StoreKind, address: Omit<EntryAddress, 'kind'>): Uint8Array {
+  const { store, time, key, item } = address;
+  switch (kind) {
+    case 'value':
+      return valueKey(store, key);
+    case 'timed':
+      return timedKey(store, time, key);
+    case 'list':
+    case 'map':
+      return itemKey(store, key, item);
+    default:
+      return unreachable(kind);
+  }
 }
 
 /** All elements of a key's list or map. */

@@ -153,12 +153,13 @@ class TableWriter {
     this.#stores.set(number, record);
     const { name, kind, keyCodec, keyText, itemCodec, itemText } = record;
     const { valueCodec, valueText, shape, version, keyVersion, itemVersion } = record;
+    const { replaces = null } = record;
     const flags = [keyText, itemText, valueText].map((text) => (text ? 1 : 0));
     this.#file.database
-      .prepare('INSERT OR REPLACE INTO stores VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .prepare('INSERT OR REPLACE INTO stores VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
       .run(
         ...[number, name, kind, keyCodec, flags[0], itemCodec, flags[1], valueCodec, flags[2]],
-        ...[shape, version, keyVersion, itemVersion],
+        ...[shape, version, keyVersion, itemVersion, replaces],
       );
     this.#file.setMeta('last_store', Math.max(number, this.#file.lastStore));
   }

@@ -1,7 +1,8 @@
 /** The door of the state. */
 export { type Change, type ChangeWriter, type StoreRecord, storeKey } from './change.ts';
 export { type FoldRange, foldInSlices } from './fold.ts';
-export { keyGroups, stateKeyOf } from './key.ts';
+export { joinPlace, keyGroups, splitPlace, stateKeyOf } from './key.ts';
+export { Origins } from './origins.ts';
 export { Overlay } from './overlay.ts';
 export {
   createTables,
@@ -10,6 +11,9 @@ export {
   StateFile,
   type StateFileIdentity,
 } from './state-file.ts';
+export { type Declarations, type OutdatedStore, requireFit } from './store-fit.ts';
+export { StoreMigration } from './store-migration.ts';
+export { placeFormat } from './store-record.ts';
 export type {
   KeyFormat,
   ListStore,

@@ -41,6 +41,24 @@ export function indexOf(place: string): number {
   return bytes.readUInt32BE(0) * high + bytes.readUInt32BE(4);
 }
 
+/** Before the key in a joined place: its group and its length. */
+const headLength = 5;
+
+/**
+ * An entry of a list or map as one key: key group (1) | length of the key (4) | key | bytes of the
+ * item.
+ */
+export function joinPlace(key: StateKey, item: string): StateKey {
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32BE(key.length - 1);
+  return key.slice(0, 1) + length.toString('latin1') + key.slice(1) + item;
+}
+
+export function splitPlace(place: StateKey): readonly [key: StateKey, item: string] {
+  const end = headLength + Buffer.from(place.slice(1, headLength), 'latin1').readUInt32BE();
+  return [place.slice(0, 1) + place.slice(headLength, end), place.slice(end)];
+}
+
 /** Bytes as SQLite keeps them: text where their codec writes text. */
 export function toColumn(bytes: Uint8Array, text: boolean): string | Buffer {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -25,7 +25,7 @@ import type { StateKey } from './stores.ts';
 export const rowColumns = 'time, key_group, key, item, value';
 
 export class Overlay {
-  /** By number: what there is as of the last change. */
+  /** By number: what there is as of the last change, but for what a migration is making. */
   readonly stores: ReadonlyMap<number, StoreRecord>;
   readonly #changed = new Set<number>();
   readonly #cleared = new Set<number>();
@@ -58,6 +58,7 @@ export class Overlay {
         this.#changed.add(of.store);
       }
     }
+    for (const [store, { replaces }] of stores) if (replaces !== undefined) stores.delete(store);
   }
 
   /** A SELECT of the rows of one store, with the columns `rowColumns`. */

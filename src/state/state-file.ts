@@ -188,6 +188,7 @@ interface StoreRow {
   readonly version: number;
   readonly key_version: number;
   readonly item_version: number;
+  readonly replaces: number | null;
 }
 
 function recordOf(row: StoreRow): StoreRecord {
@@ -204,6 +205,7 @@ function recordOf(row: StoreRow): StoreRecord {
     version: row.version,
     keyVersion: row.key_version,
     itemVersion: row.item_version,
+    ...(row.replaces === null ? {} : { replaces: row.replaces }),
   };
 }
 
@@ -217,7 +219,8 @@ export function createTables(database: Database.Database): void {
       item_codec TEXT NOT NULL, item_text INTEGER NOT NULL,
       value_codec TEXT NOT NULL, value_text INTEGER NOT NULL,
       shape TEXT NOT NULL, version INTEGER NOT NULL,
-      key_version INTEGER NOT NULL, item_version INTEGER NOT NULL);
+      key_version INTEGER NOT NULL, item_version INTEGER NOT NULL,
+      replaces INTEGER);
     CREATE TABLE IF NOT EXISTS entries (
       store INTEGER NOT NULL, time INTEGER NOT NULL, key_group INTEGER NOT NULL,
       key NOT NULL, item NOT NULL, value NOT NULL,

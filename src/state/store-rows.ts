@@ -115,6 +115,27 @@ export class StoreRows {
     }
   }
 
+  /**
+   * Rows behind `last`, in the order of the tables; undefined: from the first on. At most
+   * `rowsMax`, and no more once they have `bytesMax` bytes.
+   */
+  behind(last: StoredRow | undefined, rowsMax: number, bytesMax: number): StoredRow[] {
+    const where =
+      last === undefined ? order : `(time, key_group, key, item) > (?, ?, ?, ?) ${order}`;
+    const place = last === undefined ? [] : this.#placeOf(last);
+    return this.#guard(() => {
+      const rows: StoredRow[] = [];
+      let bytes = 0;
+      for (const raw of this.#statement(where).iterate(this.#store, ...place, rowsMax)) {
+        const row = rowOf(raw as RawRow); // as selected
+        rows.push(row);
+        bytes += row.key.length + row.item.length + row.value.length;
+        if (bytes >= bytesMax) break;
+      }
+      return rows;
+    });
+  }
+
   first(): StoredRow | undefined {
     return this.#rows(order, [], 1)[0];
   }
@@ -126,12 +147,11 @@ export class StoreRows {
   #rows(where: string, parameters: readonly Column[], limit: number): StoredRow[] {
     const statement = this.#statement(where);
     const rows = this.#guard(() => statement.all(this.#store, ...parameters, limit) as RawRow[]);
-    return rows.map(([time, group, key, item, value]) => ({
-      time,
-      key: stateKeyOf(group, key),
-      item: typeof item === 'number' ? placeOf(item) : item.toString('latin1'),
-      value,
-    }));
+    return rows.map(rowOf);
+  }
+
+  #placeOf({ time, key, item }: StoredRow): Column[] {
+    return [time, groupOf(key), this.#keyColumn(key), this.#itemColumn(item)];
   }
 
   #statement(where: string): Database.Statement {
@@ -156,6 +176,11 @@ export class StoreRows {
   #guard<Result>(run: () => Result): Result {
     return withSqliteErrors(this.#path, run);
   }
+}
+
+function rowOf([time, group, key, item, value]: RawRow): StoredRow {
+  const ofItem = typeof item === 'number' ? placeOf(item) : item.toString('latin1');
+  return { time, key: stateKeyOf(group, key), item: ofItem, value };
 }
 
 /** Lists and maps have items; the other kinds have an empty text, which takes no space. */

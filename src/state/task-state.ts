@@ -23,7 +23,8 @@ import type { TaskStore } from './entries.ts';
 import { MemoryListStore, MemoryMapStore } from './item-stores.ts';
 import { Residency } from './residency.ts';
 import type { StateFile } from './state-file.ts';
-import { placesOfList, recordOfStore } from './store-record.ts';
+import { Declarations, requireFit } from './store-fit.ts';
+import { type DeclaredStore, declaredStore, placesOfList, recordOf } from './store-record.ts';
 import type { StoreRows } from './store-rows.ts';
 import type {
   ListStore,
@@ -61,6 +62,9 @@ export interface TaskStateOptions {
 }
 
 export class TaskState implements StoreRegistry {
+  readonly declarations: Declarations = new Declarations();
+  /** What migrations have left that were not finished: the next checkpoint drops it. */
+  readonly unfinished: readonly number[];
   readonly #file: StateFile | undefined;
   readonly #residency: Residency;
   readonly #changelog: ChangelogReader;
@@ -68,13 +72,12 @@ export class TaskState implements StoreRegistry {
   readonly #from: number;
   /** By number: what was recorded when the task was opened, and what was declared since. */
   readonly #records: Map<number, StoreRecord>;
-  readonly #recorded: ReadonlySet<number>;
+  readonly #recorded: ReadonlyMap<number, StoreRecord>;
   readonly #stores = new Map<number, TaskStore>();
   readonly #inOrder: TaskStore[] = [];
   #lastStore: number;
   #newDeclarations: number[] = [];
   readonly #dropped: number[] = [];
-  #differences: string[] = [];
   readonly #onRecovered: (() => void)[] = [];
 
   constructor(options: TaskStateOptions) {
@@ -89,7 +92,12 @@ export class TaskState implements StoreRegistry {
     for (const change of changelog.read(from)) {
       if (kindOf(change.key) === 'store') this.#remember(change);
     }
-    this.#recorded = new Set(this.#records.keys());
+    this.unfinished = [...this.#records.keys()].filter(
+      (number) => this.#records.get(number)?.replaces !== undefined,
+    );
+    for (const number of this.unfinished) this.#records.delete(number);
+    this.#dropped.push(...this.unfinished);
+    this.#recorded = new Map(this.#records);
     const bytesMax = file === undefined ? Number.POSITIVE_INFINITY : memoryBytesMax;
     const recoveredEnd = changelog.end;
     this.#residency = new Residency({ bytesMax, rowsAtOnce, recoveredEnd });
@@ -97,44 +105,50 @@ export class TaskState implements StoreRegistry {
   }
 
   value<Value>(declaration: StoreDeclaration<Value>): ValueStore<Value> {
-    const record = recordOfStore('value', declaration);
-    return this.#declare(record, (number, rows) => {
+    const declared = declaredStore('value', declaration);
+    return this.#declare(declared, (number, rows) => {
       const { name, value } = declaration;
       return new MemoryValueStore(number, name, value, this.#residency, rows);
     });
   }
 
   timed<Value>(declaration: StoreDeclaration<Value>): TimedStore<Value> {
-    const record = recordOfStore('timed', declaration);
-    return this.#declare(record, (number, rows) => {
+    const declared = declaredStore('timed', declaration);
+    return this.#declare(declared, (number, rows) => {
       const { name, value } = declaration;
       return new MemoryTimedStore(number, name, value, this.#residency, rows);
     });
   }
 
   list<Value>(declaration: StoreDeclaration<Value>): ListStore<Value> {
-    const record = recordOfStore('list', declaration, placesOfList);
-    return this.#declare(record, (number, rows) => {
+    const declared = declaredStore('list', declaration, placesOfList);
+    return this.#declare(declared, (number, rows) => {
       const { name, value } = declaration;
       return new MemoryListStore(number, name, value, this.#residency, rows);
     });
   }
 
   map<Item, Value>(declaration: MapDeclaration<Item, Value>): MapStore<Item, Value> {
-    const record = recordOfStore('map', declaration, declaration.item);
-    return this.#declare(record, (number, rows) => {
+    const declared = declaredStore('map', declaration, declaration.item);
+    return this.#declare(declared, (number, rows) => {
       const { name, item, value } = declaration;
       return new MemoryMapStore(number, name, { item, value }, this.#residency, rows);
     });
   }
 
   drop(name: string): void {
+    this.declarations.dropped.add(name);
     for (const [number, known] of this.#records) {
       if (known.name !== name) continue;
       assert(!this.#stores.has(number), `the store ${name} is not both declared and dropped`);
       this.#records.delete(number);
       this.#dropped.push(number);
     }
+  }
+
+  /** What was recorded when the task was opened, by number. */
+  get recorded(): ReadonlyMap<number, StoreRecord> {
+    return this.#recorded;
   }
 
   onRecovered(run: () => void): void {
@@ -147,26 +161,11 @@ export class TaskState implements StoreRegistry {
    * difference.
    */
   finishDeclaring(job: string): void {
-    const undeclared = [...this.#recorded].filter(
-      (number) => this.#records.has(number) && !this.#stores.has(number),
-    );
-    const missing = undeclared.map((number) => {
-      const record = this.#records.get(number);
-      return `state "${record?.name}" is on disk, but no step of the job declares it`;
-    });
-    const differences = [...this.#differences, ...missing];
-    if (differences.length === 0) {
-      this.#recover();
-      for (const run of this.#onRecovered) run();
-      return;
-    }
-    throw new MillraceError(
-      'STATE_MISMATCH',
-      `The state of job "${job}" does not fit the job as it is now: ${differences.join('; ')}. ` +
-        'Put back what was changed; or bring the state to its new form (see versions() in ' +
-        'docs/state.md); or drop what is not wanted any more: millrace state drop STATE ' +
-        `--job ${job}; or give the changed job another name, so that it begins with new state.`,
-    );
+    const fit = this.declarations.fitOf(this.#recorded);
+    requireFit(job, fit);
+    assert(fit.outdated.length === 0, 'state is migrated before it is used');
+    this.#recover();
+    for (const run of this.#onRecovered) run();
   }
 
   /**
@@ -251,11 +250,13 @@ export class TaskState implements StoreRegistry {
   }
 
   #declare<Store extends TaskStore>(
-    record: StoreRecord,
+    declared: DeclaredStore,
     make: (number: number, rows: StoreRows | undefined) => Store,
   ): Store {
+    const record = recordOf(declared);
     const number = this.#numberOf(record);
     const store = make(number, this.#file?.rowsOf(number, record));
+    this.declarations.stores.push(declared);
     this.#stores.set(number, store);
     this.#inOrder.push(store);
     return store;
@@ -265,7 +266,6 @@ export class TaskState implements StoreRegistry {
     for (const [number, known] of this.#records) {
       if (known.name !== record.name) continue;
       assert(!this.#stores.has(number), `the store ${record.name} is declared once`);
-      this.#compare(known, record);
       return number;
     }
     const number = this.#lastStore + 1;
@@ -275,29 +275,7 @@ export class TaskState implements StoreRegistry {
     this.#newDeclarations.push(number);
     return number;
   }
-
-  #compare(known: StoreRecord, declared: StoreRecord): void {
-    for (const [field, words] of Object.entries(fieldNames)) {
-      const of = field as keyof typeof fieldNames; // its keys
-      if (known[of] === declared[of]) continue;
-      this.#differences.push(
-        `state "${known.name}" has the ${words} ${known[of]} on disk and ` +
-          `${declared[of]} in the job`,
-      );
-    }
-  }
 }
-
-const fieldNames = {
-  kind: 'kind',
-  keyCodec: 'key codec',
-  itemCodec: 'item codec',
-  valueCodec: 'value codec',
-  shape: 'shape',
-  version: 'version',
-  keyVersion: 'version of keys',
-  itemVersion: 'version of items',
-} as const;
 
 /** Fails with `FILE_MISMATCH` where a file that is folded so far does not fit the changelog. */
 export function checkFolded(

@@ -71,10 +71,10 @@ describe('a state file', () => {
       [4, 0, 1, 'a', 'x', '1'],
     ]);
     expect(rowsOf(path, 'stores')).toEqual([
-      [1, 'step/keyed', 'value', 'string', 1, '', 1, 'json', 1, '', 1, 1, 1],
-      [2, 'step/timed', 'timed', 'bytes', 0, '', 1, 'json', 0, '', 1, 1, 1],
-      [3, 'step/list', 'list', 'bytes', 0, 'index', 0, 'json', 1, '', 1, 1, 1],
-      [4, 'step/map', 'map', 'string', 1, 'string', 1, 'json', 1, '', 1, 1, 1],
+      [1, 'step/keyed', 'value', 'string', 1, '', 1, 'json', 1, '', 1, 1, 1, null],
+      [2, 'step/timed', 'timed', 'bytes', 0, '', 1, 'json', 0, '', 1, 1, 1, null],
+      [3, 'step/list', 'list', 'bytes', 0, 'index', 0, 'json', 1, '', 1, 1, 1, null],
+      [4, 'step/map', 'map', 'string', 1, 'string', 1, 'json', 1, '', 1, 1, 1, null],
     ]);
   });
 

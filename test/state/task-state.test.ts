@@ -153,6 +153,11 @@ describe('recovery refuses', () => {
       'has the value codec json on disk and protobuf in the job',
     ],
     [
+      'a codec of the same name that writes bytes',
+      (state) => state.value({ ...shape, value: { ...value, text: false } }),
+      'has the value codec json \\(text\\) on disk and json \\(bytes\\) in the job',
+    ],
+    [
       'another shape',
       (state) => state.value({ ...shape, shape: '{n: count}' }),
       'has the shape  on disk and {n: count} in the job',
@@ -169,7 +174,8 @@ describe('recovery refuses', () => {
         const state = opened(changelog, from === undefined ? undefined : file);
         declare(state);
         const keys = { name: 'bytes', text: false };
-        state.timed({ name: 'step/timed', value, keyCodec: keys });
+        const inBytes = { ...value, text: false };
+        state.timed({ name: 'step/timed', value: inBytes, keyCodec: keys });
         state.list({ name: 'step/list', value, keyCodec: keys });
         state.map({ name: 'step/map', item: string(), value, keyCodec });
         expect(() => state.finishDeclaring('counting')).toThrow(

@@ -16,6 +16,11 @@ export class SimulatedDatabases {
   #directory: string | undefined;
   readonly #paths = new Map<LosingNode, string>();
 
+  /** `directory`: for databases that outlive the test that makes them. */
+  constructor(directory?: string) {
+    this.#directory = directory;
+  }
+
   open(placeholder: LosingNode): Database.Database {
     const path = this.#paths.get(placeholder) ?? this.#newPath(placeholder);
     return openDatabase(path, { durable: false });

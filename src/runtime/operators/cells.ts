@@ -4,16 +4,19 @@
  * timed store, are its place:
  *
  *   value       the key
- *   list, map   key group (1) | length of the key (4) | key | bytes of the item
+ *   list, map   the key and the bytes of the item, see `joinPlace`
  */
 import type { Codec } from '../../formats/index.ts';
-import type {
-  KeyFormat,
-  ListStore,
-  MapStore,
-  StateKey,
-  StoreRegistry,
-  ValueStore,
+import {
+  joinPlace,
+  type KeyFormat,
+  type ListStore,
+  type MapStore,
+  placeFormat,
+  type StateKey,
+  type StoreRegistry,
+  splitPlace,
+  type ValueStore,
 } from '../../state/index.ts';
 
 /** What is kept of an entry. */
@@ -119,28 +122,15 @@ export function mapCells(
 
 type ItemCells = Pick<Cells, 'placeFormat' | 'declareWritten' | 'placeOf' | 'at'>;
 
-/** Before the key: its group and its length. */
-const headLength = 5;
-
 /** Places of what has a key and an item. */
 export function itemCells(keyCodec: KeyFormat, item: Codec<unknown>): ItemCells {
   return {
-    placeFormat: {
-      name: `${keyCodec.name} and ${item.name}`,
-      text: false,
-      place: { key: keyCodec, item },
-    },
+    placeFormat: placeFormat(keyCodec, item),
     declareWritten: (stores, name) => stores.map({ name, keyCodec, item, value: writtenCodec }),
-    placeOf(key, of) {
-      const length = Buffer.allocUnsafe(4);
-      length.writeUInt32BE(key.length - 1);
-      const bytes = Buffer.from(item.encode(of)).toString('latin1');
-      return key.slice(0, 1) + length.toString('latin1') + key.slice(1) + bytes;
-    },
+    placeOf: (key, of) => joinPlace(key, Buffer.from(item.encode(of)).toString('latin1')),
     at(place) {
-      const end = headLength + Buffer.from(place.slice(1, headLength), 'latin1').readUInt32BE();
-      const bytes = Buffer.from(place.slice(end), 'latin1');
-      const key = place.slice(0, 1) + place.slice(headLength, end);
+      const [key, of] = splitPlace(place);
+      const bytes = Buffer.from(of, 'latin1');
       return [key, item.decode(bytes, 0, bytes.length)];
     },
   };
