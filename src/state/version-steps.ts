@@ -8,6 +8,8 @@ import type { KeyFormat } from './stores.ts';
 
 export type Part = 'value' | 'key' | 'item';
 
+const words: Readonly<Record<Part, string>> = { value: 'a value', key: 'a key', item: 'an item' };
+
 interface Step {
   /** The version that it leaves. */
   readonly from: number;
@@ -57,7 +59,7 @@ export class VersionSteps {
   #failure(from: number, where: string, code: ErrorCode, cause: unknown): MillraceError {
     return new MillraceError(
       isMillraceError(cause) ? cause.code : code,
-      `State "${this.#state}": version ${from} of a ${this.#part} can't be brought to version ` +
+      `State "${this.#state}": version ${from} of ${words[this.#part]} can't be brought to version ` +
         `${from + 1}: ${messageOf(cause)} (${where}). Nothing was changed, and a job with ` +
         `version ${from} goes on. Correct that step of versions(), and start the job again.`,
       { cause },

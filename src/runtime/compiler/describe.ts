@@ -2,6 +2,7 @@
  * Prints a graph in a stable text form: a line for each step, indented below what it reads. Tests
  * compare it, and `millrace explain` shows it.
  */
+import type { Codec } from '../../formats/index.ts';
 import { unreachable } from '../../platform/index.ts';
 import {
   type Edge,
@@ -69,7 +70,7 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
     case 'split':
       return `split${named} (${node.branches.map(({ name }) => name).join(', ')}, rest)`;
     case 'keyBy':
-      return `keyBy${named} (${node.codec.name})`;
+      return `keyBy${named} (${versioned(node.codec)})`;
     case 'process':
       return `${node.label} [state ${identity}]${describeState(node.definition)}`;
     case 'window':
@@ -129,17 +130,22 @@ function describeState({ state }: ProcessDefinition): string {
 function describeSpec(spec: StateSpec): string {
   switch (spec.kind) {
     case 'value':
-      return `value ${spec.shape ?? spec.codec.name}`;
+      return `value ${spec.shape ?? versioned(spec.codec)}`;
     case 'list':
     case 'reducing':
-      return `${spec.kind} ${spec.codec.name}`;
+      return `${spec.kind} ${versioned(spec.codec)}`;
     case 'map':
-      return `map ${spec.item.name} to ${spec.codec.name}`;
+      return `map ${versioned(spec.item)} to ${versioned(spec.codec)}`;
     case 'aggregating':
       return `aggregating ${spec.aggregate.name}`;
     default:
       return unreachable(spec);
   }
+}
+
+/** The name of a codec, and which version it is where that is not the first one. */
+function versioned({ name, versions = [] }: Pick<Codec<unknown>, 'name' | 'versions'>): string {
+  return versions.length > 1 ? `${name} v${versions.length}` : name;
 }
 
 function describeTtl(ttl: TimeToLive | undefined): string {

@@ -12,7 +12,7 @@ import {
   tumbling,
   value,
 } from '../../../src/dsl/index.ts';
-import { json, number, string } from '../../../src/formats/index.ts';
+import { json, number, string, versions } from '../../../src/formats/index.ts';
 import { describeGraph, type Graph } from '../../../src/runtime/index.ts';
 
 const numbers = topic('numbers', { key: string(), value: json<number>() });
@@ -93,6 +93,22 @@ never, starts at earliest
         '(accumulator: value {n: count}, ttl 7d of event time since written)',
       'reduce [state reduce-of-numbers-keyed-1] (reduced: value json)',
     ]);
+  });
+
+  test('shows which version of keys, items and values it is, from the second on', () => {
+    const second = versions<number>().to(String);
+    const described = job('versions', ({ from }) => {
+      from(numbers)
+        .keyBy((n) => [String(n)], { key: versions<string>().to((text) => [text]) })
+        .process({
+          state: { first: value(versions<number>()), items: map({ key: second, value: second }) },
+          onRecord: () => [],
+        })
+        .to(results, { key: () => '' });
+    });
+    const lines = describeGraph(described.graph);
+    expect(lines).toContain('keyBy (key-json v2)\n');
+    expect(lines).toContain('(first: value json; items: map key-json v2 to json v2)\n');
   });
 
   test('says nothing of state where there is none', () => {

@@ -44,8 +44,8 @@ export async function send(broker: Broker, sent: readonly Visit[]): Promise<void
 }
 
 /**
- * The job of version 1 has read a visit of each of so many users, and is stopped. Its databases
- * lie in `directory`.
+ * The job of version 1 has read a visit of each of so many users, and one more of the first, and is
+ * stopped. Its databases lie in `directory`.
  */
 export async function directoryOfVersion1(
   users: number,
@@ -56,7 +56,7 @@ export async function directoryOfVersion1(
   const broker = await machine.until(openLog(process));
   await machine.until(broker.createTopic('visits', { partitions: 1 }));
   const first = Array.from({ length: users }, (_, i) => ({ user: `u${i}`, page: 'home', at: i }));
-  await machine.until(send(broker, first));
+  await machine.until(send(broker, [...first, { user: 'u0', page: 'shop', at: users }]));
   const handle = await startJob(versionedJob(1), broker, process);
   await machine.settle();
   await machine.until(handle.stop());
