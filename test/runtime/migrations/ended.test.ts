@@ -54,14 +54,23 @@ class Session {
     return readAll(this.broker, told, 0).at(-1)?.value;
   }
 
+  /** One column of what the state file has as of the last fold. */
+  inFile(sql: string): unknown[] {
+    const path = '/data/state/versioned/versioned-0.db';
+    const database = this.process.platform.openDatabase(path, { durable: false });
+    const values = database.prepare(sql).pluck().all();
+    database.close();
+    return values;
+  }
+
   close(): Promise<void> {
     return this.machine.until(this.broker.close());
   }
 }
 
 /** What makes the job fail as it starts. */
-async function failureOf(session: Session, job: Job): Promise<Error> {
-  const handle = await session.start(job);
+async function failureOf(session: Session, job: Job, options: RunOptions = {}): Promise<Error> {
+  const handle = await session.start(job, options);
   const failure = handle.done.then(
     () => new Error('it was migrated'),
     (error: Error) => error,
@@ -135,6 +144,8 @@ describe.each(wrong)('a migration %s', (_, spoil, code, says) => {
     }
     const old = await session.run(versionedJob(1));
     expect(await session.ask('u13', 40)).toBe('u13 2 times, last 40, most 40: 13,40; home=13');
+    await machine.advance(1000);
+    expect(session.inFile('SELECT count(*) FROM stores WHERE replaces IS NOT NULL')).toEqual([0]);
     await machine.until(old.stop());
     await session.run(newest);
     expect(await session.ask('u13', 50)).toBe('u13 3 times, last 50, most 50: 13,40,50; home=13');
@@ -262,14 +273,34 @@ describe('a migration under way', () => {
 test('migrations that fail again and again do not use the numbers of stores up', async () => {
   const session = await Session.open(await directoryOfVersion1(users));
   const failing = versionedJob(3, of('number', unlucky));
-  for (let attempt = 0; attempt < 5; attempt++) await failureOf(session, failing);
+  const folding = { unfoldedBytesMax: 1000 }; // what fails is folded by then
+  for (let attempt = 0; attempt < 5; attempt++) await failureOf(session, failing, folding);
   await session.run(newest);
   await session.machine.advance(1000); // folded
-  const path = '/data/state/versioned/versioned-0.db';
-  const database = session.process.platform.openDatabase(path, { durable: false });
-  const numbers = database.prepare('SELECT number FROM stores').pluck().all().map(Number);
-  database.close();
+  const numbers = session.inFile('SELECT number FROM stores').map(Number);
   expect(Math.max(...numbers)).toBeLessThanOrEqual(2 * numbers.length);
+  await session.close();
+});
+
+test('a job that does not fit for another reason is refused before it migrates', async () => {
+  const session = await Session.open(await directoryOfVersion1(users));
+  const before = await stateIn(session.machine);
+  const nodes = newest.graph.nodes.map((node) =>
+    node.kind === 'window' ? { ...node, assigner: { ...node.assigner, sizeMs: 7 } } : node,
+  );
+  const other = { ...newest, graph: { ...newest.graph, nodes } };
+  let passed = 0;
+  session.machine.onFailpoint = (name) => {
+    if (name.startsWith('migration')) passed++;
+  };
+  const failure = await failureOf(session, other);
+  expect(failure).toMatchObject({ code: 'STATE_MISMATCH' });
+  expect(failure.message).toContain(
+    'fit the job as it is now: state "window-of-visits-keyed-1/windows" has the shape tumbling ' +
+      '1000000 ms, offset 0 ms, {who: first, n: count} on disk and tumbling 7 ms, offset 0 ms',
+  );
+  expect(passed).toBe(0);
+  expect(await stateIn(session.machine)).toEqual(before);
   await session.close();
 });
 
