@@ -24,6 +24,14 @@ export {
 export type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
 export { ConnectedStreams, type ConnectFunctions } from './connected-streams.ts';
 export { type FromOptions, isJob, type JobContext, job } from './job.ts';
+export {
+  GlobalPanes,
+  GlobalStream,
+  type InPane,
+  PanedStream,
+  type Reduced,
+  type TriggerOptions,
+} from './paned-stream.ts';
 export type { Emitted, Expired, KeyContext, ProcessFunctions, StatesOf } from './process.ts';
 export {
   type AgeingOptions,
@@ -50,10 +58,19 @@ export {
   topic,
 } from './topic.ts';
 export {
+  type AfterWatermarkOptions,
+  afterCount,
+  afterProcessingTime,
+  afterWatermark,
+  repeatedly,
+  type Trigger,
+} from './triggers.ts';
+export {
   type CalendarOptions,
   type CumulatingOptions,
   calendar,
   cumulating,
+  globalWindow,
   type HoppingOptions,
   hopping,
   type SessionOptions,
@@ -63,4 +80,5 @@ export {
   type WindowsOptions,
   windows,
 } from './window-assigners.ts';
-export { WindowedStream, type WindowTimes } from './windowed-stream.ts';
+export type { WindowTimes } from './windowed-parts.ts';
+export { WindowedStream } from './windowed-stream.ts';

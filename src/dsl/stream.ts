@@ -8,9 +8,9 @@ import { MillraceError } from '../platform/index.ts';
 import {
   checkOptions,
   type Edge,
+  type GlobalWindows,
   type ProcessDefinition,
   type StateSpec,
-  type WindowAssigner,
 } from '../runtime/index.ts';
 import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
 import {
@@ -21,6 +21,7 @@ import {
 } from './branches.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+import { GlobalStream } from './paned-stream.ts';
 import type { ProcessFunctions, StateSpecs } from './process.ts';
 import { runningAggregate, runningReduce } from './running.ts';
 import { ttlOf } from './state-specs.ts';
@@ -33,7 +34,7 @@ import {
   type ToOptions,
 } from './step-options.ts';
 import type { HoldsFieldsOf, Topic, TopicFor } from './topic.ts';
-import { checkAssigner } from './window-assigners.ts';
+import { checkAssigner, type TimedWindows } from './window-assigners.ts';
 import { WindowedStream } from './windowed-stream.ts';
 
 /** A stream of values; `Key` is what `to` writes as the key of each record. */
@@ -306,14 +307,16 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
    * Groups the records of each key by event time.
    * @example flights.keyBy((f) => f.origin).window(tumbling('1h'))
    */
-  window(assigner: WindowAssigner<Value>): WindowedStream<Value, Key> {
+  window(assigner: TimedWindows<Value>): WindowedStream<Value, Key>;
+  window(assigner: GlobalWindows): GlobalStream<Value, Key>;
+  window(
+    assigner: GlobalWindows | TimedWindows<Value>,
+  ): GlobalStream<Value, Key> | WindowedStream<Value, Key> {
     checkAssigner(assigner, this.graph.job);
-    return new WindowedStream({
-      graph: this.graph,
-      input: this.edge,
-      assigner,
-      results: <Result>(edge: Edge) => new WindowResults<Result, Key, Value>(this.graph, edge),
-    });
+    const { graph, edge: input } = this;
+    const results = <Result>(edge: Edge) => new WindowResults<Result, Key, Value>(graph, edge);
+    const parts = { graph, input, assigner, results };
+    return assigner.kind === 'global' ? new GlobalStream(parts) : new WindowedStream(parts);
   }
 
   /**

@@ -8,6 +8,7 @@ import {
   checkOptions,
   type Duration,
   durationMs,
+  type GlobalWindows,
   type HoppingWindows,
   hoppingSliceMs,
   type SessionWindows,
@@ -200,6 +201,16 @@ export function windows<Value>(options: WindowsOptions<Value>): CustomWindows<Va
   return { kind: 'custom', name, assign };
 }
 
+/**
+ * One window for each key, which never ends: it fires as its trigger says, and only then.
+ *
+ * @example
+ * bids.keyBy((b) => b.auction).window(globalWindow()).trigger(repeatedly(afterCount(100)))
+ */
+export function globalWindow(): GlobalWindows {
+  return { kind: 'global' };
+}
+
 function checkFunction(call: string, option: string, given: unknown): void {
   if (typeof given === 'function') return;
   throw new MillraceError('INVALID', `${call}: { ${option} } is a function, not ${String(given)}.`);
@@ -224,7 +235,11 @@ const calls = {
   calendar: 'calendar',
   session: 'session',
   custom: 'windows',
+  global: 'globalWindow',
 } as const satisfies Record<WindowAssigner['kind'], string>;
+
+/** Windows that end. */
+export type TimedWindows<Value> = Exclude<WindowAssigner<Value>, GlobalWindows>;
 
 /** Fails with `INVALID` for what is none. */
 export function checkAssigner(assigner: WindowAssigner, job: string): void {

@@ -2,30 +2,16 @@
 import {
   type Aggregation,
   checkOptions,
-  type Edge,
-  type WindowAssigner,
+  type Duration,
   type WindowNode,
 } from '../runtime/index.ts';
 import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
-import type { GraphBuilder } from './graph-builder.ts';
+import { PanedStream, type TriggerOptions } from './paned-stream.ts';
 import { reducing } from './reducing.ts';
-import { checkStepName, type StepOptions } from './step-options.ts';
+import type { StepOptions } from './step-options.ts';
 import type { WindowResults } from './stream.ts';
-
-/** When a window of a result begins and ends, in ms since the epoch: `[windowStart, windowEnd)`. */
-export interface WindowTimes {
-  readonly windowStart: number;
-  readonly windowEnd: number;
-}
-
-/** What a windowed stream is made of. */
-export interface WindowedParts<Value, Key> {
-  readonly graph: GraphBuilder;
-  readonly input: Edge;
-  readonly assigner: WindowAssigner;
-  /** Makes the stream that leaves a window step. */
-  readonly results: <Result>(edge: Edge) => WindowResults<Result, Key, Value>;
-}
+import type { Trigger } from './triggers.ts';
+import { addWindow, type WindowedParts, type WindowTimes } from './windowed-parts.ts';
 
 /** The records of each key, by window; say what is to be made of them. */
 export class WindowedStream<Value, Key> {
@@ -33,6 +19,24 @@ export class WindowedStream<Value, Key> {
 
   constructor(parts: WindowedParts<Value, Key>) {
     this.#parts = parts;
+  }
+
+  /**
+   * Keeps each window until the watermark has passed its end by `lateness`: a record that comes
+   * until then makes it fire again, and only what comes later is late.
+   * @example .window(tumbling('1h')).allowedLateness('1d')
+   */
+  allowedLateness(lateness: Duration): PanedStream<Value, Key> {
+    return new PanedStream(this.#parts, {}).allowedLateness(lateness);
+  }
+
+  /**
+   * Says when a window fires, instead of once when the watermark passes its end.
+   * @example
+   * .window(tumbling('1h')).trigger(afterWatermark({ early: afterProcessingTime('10s') }))
+   */
+  trigger(trigger: Trigger, options: TriggerOptions = {}): PanedStream<Value, Key> {
+    return new PanedStream(this.#parts, {}).trigger(trigger, options);
   }
 
   /**
@@ -67,11 +71,9 @@ export class WindowedStream<Value, Key> {
 
   #add<Result>(
     aggregate: Aggregation,
-    { name }: StepOptions,
+    options: StepOptions,
     result: WindowNode['result'],
   ): WindowResults<Result, Key, Value> {
-    const { graph, input, assigner, results } = this.#parts;
-    checkStepName(graph.job, name);
-    return results(graph.add({ kind: 'window', input, name, assigner, aggregate, result }));
+    return addWindow(this.#parts, options, { aggregate, result });
   }
 }

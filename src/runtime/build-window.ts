@@ -1,17 +1,18 @@
 /** Makes the operator of a window step, and declares its stores. */
-import { unreachable } from '../platform/index.ts';
+import { assert, unreachable } from '../platform/index.ts';
 import type { StoreRegistry } from '../state/index.ts';
 import type { WindowNode } from './graph.ts';
 import type { KeyFactory } from './keys.ts';
 import type { OperatorContext, Receiver, Step, TimedOperator } from './operator.ts';
 import { AssignedWindowOperator } from './operators/assigned-window.ts';
-import { type Assign, customOf, sessionsOf } from './operators/assigners.ts';
+import { type Assign, assignOf } from './operators/assigners.ts';
+import { PaneWindowOperator } from './operators/pane-window.ts';
 import { presence } from './operators/presence.ts';
 import { SlicedWindowOperator } from './operators/sliced-window.ts';
 import { cumulatingSlices, hoppingSlices, type Slices } from './operators/slices.ts';
 import { calendarFrames, type Frames, tumblingFrames, WindowOperator } from './operators/window.ts';
-import { WindowTable } from './operators/window-table.ts';
-import { shapeOfWindows } from './windows.ts';
+import { PaneTable, WindowTable, type WindowTableParts } from './operators/window-table.ts';
+import { shapeOfWindows, type WindowFiring } from './windows.ts';
 
 export interface WindowStep {
   readonly context: OperatorContext;
@@ -25,7 +26,9 @@ export interface WindowStep {
 }
 
 export function buildWindow(window: WindowStep): Receiver & TimedOperator {
-  const { assigner } = window.node;
+  const { assigner, firing } = window.node;
+  if (firing !== undefined) return paned(window, firing);
+  assert(assigner.kind !== 'global', 'a global window has a trigger');
   switch (assigner.kind) {
     case 'tumbling':
       return framed(window, tumblingFrames(assigner));
@@ -36,9 +39,8 @@ export function buildWindow(window: WindowStep): Receiver & TimedOperator {
     case 'cumulating':
       return sliced(window, cumulatingSlices(assigner));
     case 'session':
-      return assigned(window, sessionsOf(assigner), true);
     case 'custom':
-      return assigned(window, customOf(assigner), false);
+      return assigned(window);
     default:
       return unreachable(assigner);
   }
@@ -59,16 +61,26 @@ function sliced(window: WindowStep, slices: Slices): SlicedWindowOperator {
   return new SlicedWindowOperator({ ...window, slices, store, ends });
 }
 
-function assigned(window: WindowStep, assign: Assign, merges: boolean): AssignedWindowOperator {
-  const { stores, step, node, keys } = window;
-  const table = new WindowTable({
-    stores,
-    step: step.name,
-    keyCodec: keys.codec,
-    aggregate: node.aggregate,
-    shape: shapeOfWindows(node.assigner),
-  });
-  return new AssignedWindowOperator({ ...window, assign, merges, table });
+function assigned(window: WindowStep): AssignedWindowOperator {
+  const table = new WindowTable(tableOf(window, shapeOfWindows(window.node.assigner)));
+  return new AssignedWindowOperator({ ...window, ...assigning(window), table });
+}
+
+/** An entry waits for the end and the lateness it was made with, so that is a part of the shape. */
+function paned(window: WindowStep, firing: WindowFiring): PaneWindowOperator {
+  const windows = shapeOfWindows(window.node.assigner);
+  const shape = `panes of ${windows}, lateness ${firing.latenessMs} ms`;
+  const table = new PaneTable(tableOf(window, shape));
+  return new PaneWindowOperator({ ...window, ...assigning(window), firing, table });
+}
+
+function assigning({ node }: WindowStep): { readonly assign: Assign; readonly merges: boolean } {
+  return { assign: assignOf(node.assigner), merges: node.assigner.kind === 'session' };
+}
+
+function tableOf({ stores, step, node, keys }: WindowStep, shape: string): WindowTableParts {
+  const { aggregate } = node;
+  return { stores, step: step.name, keyCodec: keys.codec, aggregate, shape };
 }
 
 /** Accumulators by time. */

@@ -7,7 +7,7 @@
  */
 import type { Codec, Decoder } from '../formats/index.ts';
 import type { State, TimeToLive } from './state.ts';
-import type { WindowAssigner, WindowBounds } from './windows.ts';
+import type { Pane, WindowAssigner, WindowBounds, WindowFiring } from './windows.ts';
 
 /** A topic as a job names it. */
 export interface TopicSpec<Key = unknown, Value = unknown> {
@@ -114,8 +114,10 @@ export interface WindowNode extends NodeBase {
   readonly kind: 'window';
   readonly assigner: WindowAssigner;
   readonly aggregate: Aggregation;
-  /** Makes the emitted value out of the aggregate's result. */
-  readonly result: (result: unknown, window: WindowBounds) => unknown;
+  /** Undefined: a window fires once, when the watermark passes its end. */
+  readonly firing?: WindowFiring;
+  /** Makes the emitted value out of the aggregate's result; a pane where there may be several. */
+  readonly result: (result: unknown, window: WindowBounds, pane: Pane) => unknown;
 }
 
 export interface SinkNode extends NodeBase {

@@ -67,13 +67,21 @@ export type {
 } from './status.ts';
 export { type CalendarUnit, type Weekday, weekdays } from './time/calendar.ts';
 export {
+  type AfterCount,
+  type AfterProcessingTime,
+  type AfterWatermark,
   type CalendarWindows,
   type CumulatingWindows,
   type CustomWindows,
+  type GlobalWindows,
   type HoppingWindows,
   hoppingSliceMs,
+  type Pane,
+  type PaneTrigger,
+  type Repeatedly,
   type SessionWindows,
   type TumblingWindows,
   type WindowAssigner,
   type WindowBounds,
+  type WindowFiring,
 } from './windows.ts';

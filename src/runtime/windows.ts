@@ -19,7 +19,8 @@ export type WindowAssigner<Value = never> =
   | CumulatingWindows
   | CalendarWindows
   | SessionWindows<Value>
-  | CustomWindows<Value>;
+  | CustomWindows<Value>
+  | GlobalWindows;
 
 /**
  * Windows of one size that follow one another; `[start, start + size)`, aligned to the epoch plus
@@ -83,6 +84,62 @@ export interface CustomWindows<Value = never> {
   readonly assign: (timestamp: number, value: Value) => readonly WindowBounds[];
 }
 
+/** One window, for ever. */
+export interface GlobalWindows {
+  readonly kind: 'global';
+}
+
+/** Fires as soon as so many records have come since the last pane. */
+export interface AfterCount {
+  readonly kind: 'afterCount';
+  readonly count: number;
+}
+
+/** Fires so long after the first record since the last pane, by the clock. */
+export interface AfterProcessingTime {
+  readonly kind: 'afterProcessingTime';
+  readonly delayMs: number;
+}
+
+export type PaneTrigger = AfterCount | AfterProcessingTime;
+
+/** Fires when the watermark passes the window's end; before and after it as it says. */
+export interface AfterWatermark {
+  readonly kind: 'afterWatermark';
+  /** Undefined: no early panes. */
+  readonly early: PaneTrigger | undefined;
+  /** Within the allowed lateness. */
+  readonly late: PaneTrigger;
+}
+
+/** Fires again and again, and last when the window goes, if it has records that no pane had. */
+export interface Repeatedly {
+  readonly kind: 'repeatedly';
+  readonly trigger: PaneTrigger;
+}
+
+/** When a window that may fire more than once does. */
+export interface WindowFiring {
+  readonly trigger: AfterWatermark | Repeatedly;
+  /** How long a window is kept behind its end. */
+  readonly latenessMs: number;
+  /** Whether a pane has all records of its window, or those since the last pane. */
+  readonly mode: 'accumulating' | 'discarding';
+}
+
+/** Which of the results of a window one is. */
+export interface Pane {
+  /** Counts the panes of a window from 0. */
+  readonly index: number;
+  /** Whether it came before the watermark passed the window's end, then, or afterwards. */
+  readonly timing: 'early' | 'on-time' | 'late';
+  /** Whether the window gives no more. */
+  readonly isLast: boolean;
+}
+
+/** Of a window that fires once. */
+export const onlyPane: Pane = { index: 0, timing: 'on-time', isLast: true };
+
 /** The assigner in words that stay the same: a part of the state's shape. */
 export function shapeOfWindows(assigner: WindowAssigner): string {
   switch (assigner.kind) {
@@ -101,6 +158,8 @@ export function shapeOfWindows(assigner: WindowAssigner): string {
       return typeof assigner.gapMs === 'number' ? `session ${assigner.gapMs} ms` : 'session';
     case 'custom':
       return `custom ${assigner.name}`;
+    case 'global':
+      return 'global';
     default:
       return unreachable(assigner);
   }

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MemoryBroker, openBroker } from '../../src/broker/index.ts';
 import {
+  afterCount,
+  afterWatermark,
   calendar,
   count,
   cumulating,
@@ -16,6 +18,7 @@ import {
   type JobContext,
   job,
   mean,
+  repeatedly,
   session,
   sum,
   topic,
@@ -55,6 +58,12 @@ async function failureOf(run: () => unknown): Promise<string> {
   return 'it was taken';
 }
 
+const triggerWith =
+  (trigger: unknown, options: unknown = {}) =>
+  () =>
+    job('x', ({ from }) =>
+      from(orders).keyBy(String).window(tumbling(1)).trigger(wrong(trigger), wrong(options)),
+    );
 const berlin = { timeZone: 'Europe/Berlin' } as const;
 
 describe('a wrong option is refused, with the likely one, of', () => {
@@ -116,6 +125,12 @@ describe('a wrong option is refused, with the likely one, of', () => {
       () => calendar('week', wrong({ ...berlin, weekStartsOn: 'Monday' })),
       `weekStartsOn of calendar() can't be "Monday": use 'monday' or 'tuesday'`,
     ],
+    ['afterCount', () => afterCount(0), "afterCount() can't be given 0: it takes a whole number"],
+    ['afterWatermark', () => afterWatermark(wrong({ erly: 1 })), 'did you mean "early"?'],
+    ['repeatedly', () => repeatedly(wrong(afterWatermark())), 'repeatedly() takes afterCount(n)'],
+    ['trigger', triggerWith(afterCount(3)), 'would fire once and lose the rest. Wrap them in'],
+    ['trigger', triggerWith(afterWatermark(), { mode: 'adding' }), 'can\'t be "adding": use \'acc'],
+    ['trigger', triggerWith(afterWatermark(), { moed: 'x' }), 'did you mean "mode"?'],
     ['session', () => session(0), "The gap of session() can't be 0: it is at least one whole"],
     ['session', () => session(wrong({ gpa: () => 1 })), 'did you mean "gap"?'],
     ['session', () => session(wrong({ gap: '1m' })), 'session(): { gap } is a function, not 1m.'],

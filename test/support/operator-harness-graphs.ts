@@ -65,7 +65,7 @@ function handingNode(node: GraphNode, how: Handing): GraphNode {
       return {
         ...node,
         aggregate: { ...aggregate, add },
-        result: (value, window) => pass(result(pass(value), window)),
+        result: (value, window, pane) => pass(result(pass(value), window, pane)),
       };
     }
     case 'sink': {

@@ -13,7 +13,12 @@ import {
   type StateSpec,
 } from '../graph.ts';
 import type { TimeToLive } from '../state.ts';
-import { shapeOfWindows, type WindowAssigner } from '../windows.ts';
+import {
+  type PaneTrigger,
+  shapeOfWindows,
+  type WindowAssigner,
+  type WindowFiring,
+} from '../windows.ts';
 import { nameSteps } from './names.ts';
 
 /** The steps of a graph as text, a line each. Fails with `INVALID` for an ambiguous identity. */
@@ -74,7 +79,10 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
     case 'process':
       return `${node.label} [state ${identity}]${describeState(node.definition)}`;
     case 'window':
-      return `window ${describeWindows(node.assigner)} ${node.aggregate.name} [state ${identity}]`;
+      return (
+        `window ${describeWindows(node.assigner)} ${node.aggregate.name} [state ${identity}]` +
+        describeFiring(node.firing)
+      );
     case 'sink':
       return `to ${node.topic.name} (key ${node.topic.key.name}, value ${node.topic.value.name})`;
     default:
@@ -93,6 +101,7 @@ function describeWindows(assigner: WindowAssigner): string {
     }
     case 'calendar':
     case 'custom':
+    case 'global':
       return shapeOfWindows(assigner);
     case 'session': {
       const { gapMs } = assigner;
@@ -103,6 +112,25 @@ function describeWindows(assigner: WindowAssigner): string {
     default:
       return unreachable(assigner);
   }
+}
+
+function describeFiring(firing: WindowFiring | undefined): string {
+  if (firing === undefined) return '';
+  const { trigger, latenessMs, mode } = firing;
+  const lateness = latenessMs === 0 ? '' : `, lateness ${formatMs(latenessMs)}`;
+  if (trigger.kind === 'repeatedly') {
+    return ` fires repeatedly ${describeTrigger(trigger.trigger)}, ${mode}${lateness}`;
+  }
+  const { early, late } = trigger;
+  const before = early === undefined ? '' : `, early ${describeTrigger(early)}`;
+  const after = latenessMs === 0 ? '' : `, late ${describeTrigger(late)}`;
+  return ` fires after the watermark${before}${after}, ${mode}${lateness}`;
+}
+
+function describeTrigger(trigger: PaneTrigger): string {
+  return trigger.kind === 'afterCount'
+    ? `after ${trigger.count} records`
+    : `after ${formatMs(trigger.delayMs)} of processing time`;
 }
 
 function describeOffset(offsetMs: number): string {

@@ -19,8 +19,8 @@
 import type { Aggregation, WindowNode } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
-import type { WindowBounds } from '../windows.ts';
-import type { Assign } from './assigners.ts';
+import { onlyPane, type WindowBounds } from '../windows.ts';
+import { type Assign, isSame, overlaps, unionOf } from './assigners.ts';
 import type { WindowTable } from './window-table.ts';
 
 export interface AssignedWindowParts {
@@ -89,7 +89,7 @@ export class AssignedWindowOperator implements Receiver, TimedOperator {
     const key = this.#parts.keys.ofState(due.key);
     this.#context.step = this.step;
     this.#context.key = key;
-    const result = this.#parts.node.result(this.#aggregate.result(accumulator), window);
+    const result = this.#parts.node.result(this.#aggregate.result(accumulator), window, onlyPane);
     this.#parts.next.receive(result, time, key);
   }
 
@@ -107,26 +107,18 @@ export class AssignedWindowOperator implements Receiver, TimedOperator {
   #merge(window: WindowBounds, { state: key }: Key): WindowBounds {
     const { windows, ends } = this.#table;
     const met = [...windows.entries(key)].filter(([other]) => overlaps(other, window));
-    if (met.length === 0) return window;
-    met.sort(([a], [b]) => a.start - b.start);
-    const start = Math.min(window.start, ...met.map(([other]) => other.start));
-    const end = Math.max(window.end, ...met.map(([other]) => other.end));
+    const whole = unionOf(met, window);
     const [first] = met;
-    if (met.length === 1 && first?.[0].start === start && first[0].end === end) return first[0];
+    if (first === undefined || (met.length === 1 && isSame(first[0], whole))) return whole;
     for (const [other] of met) {
       windows.delete(key, other);
       ends.delete(other.end - 1, key, other);
     }
-    const whole = { start, end };
     windows.put(key, whole, met.map(([, accumulator]) => accumulator).reduce(this.#mergeTwo));
-    ends.put(end - 1, key, whole);
+    ends.put(whole.end - 1, key, whole);
     return whole;
   }
 
   readonly #mergeTwo = (left: unknown, right: unknown): unknown =>
     this.#aggregate.merge(left, right);
-}
-
-function overlaps(a: WindowBounds, b: WindowBounds): boolean {
-  return a.start < b.end && b.start < a.end;
 }

@@ -19,6 +19,7 @@ import type { StateKey, TimedStore } from '../../state/index.ts';
 import type { Aggregation, WindowNode } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
+import { onlyPane } from '../windows.ts';
 import { SliceMerger } from './merge-slices.ts';
 import type { Slices } from './slices.ts';
 
@@ -98,7 +99,7 @@ export class SlicedWindowOperator implements Receiver, TimedOperator {
     const { accumulator, last } = this.#merger.merge(window, end.key);
     this.#leave(window, last, end.key);
     const bounds = { start: this.#slices.startOf(window), end: window + 1 };
-    const result = node.result(this.#aggregate.result(accumulator), bounds);
+    const result = node.result(this.#aggregate.result(accumulator), bounds, onlyPane);
     next.receive(result, window, key);
   }
 

@@ -3,8 +3,9 @@
  *
  *   windows       (key, window) -> accumulator
  *   window ends   (time, key and window)           when something is to be done with a window
+ *   panes         (key, window) -> which pane is next, where a window may fire more than once
  */
-import type { Codec } from '../../formats/index.ts';
+import { type Codec, json } from '../../formats/index.ts';
 import type {
   KeyFormat,
   MapStore,
@@ -32,6 +33,46 @@ export interface WindowEnd {
   readonly time: number;
   readonly key: StateKey;
   readonly window: WindowBounds;
+}
+
+/** What is kept of a window that may fire more than once. */
+export interface OpenPane {
+  /** Of the next pane. */
+  readonly index: number;
+  /** Records since the last pane. */
+  readonly since: number;
+  /** The highest event time of its records. */
+  readonly latest: number;
+  /** When it fires by the clock; null: nothing waits for that. */
+  readonly due: number | null;
+}
+
+/** `windows` has no entry for a window whose records were all in a pane and discarded. */
+export class PaneTable {
+  readonly windows: MapStore<WindowBounds, unknown>;
+  readonly panes: MapStore<WindowBounds, OpenPane>;
+  readonly ends: WindowTimes;
+  /** By processing time. */
+  readonly dues: WindowTimes;
+
+  constructor({ stores, step, keyCodec, aggregate, shape }: WindowTableParts) {
+    const parts = { keyCodec, item: boundsCodec };
+    const [windows, panes] = [`${step}/windows`, `${step}/panes`];
+    this.windows = stores.map({
+      ...parts,
+      name: windows,
+      value: aggregate.codec,
+      shape: `${shape}; ${aggregate.name}`,
+    });
+    this.panes = stores.map({
+      ...parts,
+      name: panes,
+      value: json<OpenPane>(),
+      shape: `${shape}; panes`,
+    });
+    this.ends = new WindowTimes(stores, `${step}/window ends`, keyCodec);
+    this.dues = new WindowTimes(stores, `${step}/window timers`, keyCodec);
+  }
 }
 
 export class WindowTable {

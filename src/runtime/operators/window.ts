@@ -14,7 +14,7 @@ import type { Aggregation, WindowNode } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
 import { Calendar } from '../time/calendar.ts';
-import type { CalendarWindows, TumblingWindows } from '../windows.ts';
+import { type CalendarWindows, onlyPane, type TumblingWindows } from '../windows.ts';
 import { modulo } from './slices.ts';
 
 /** Windows that follow one another without a gap; each is named by its last millisecond. */
@@ -87,7 +87,7 @@ export class WindowOperator implements Receiver, TimedOperator {
     this.#context.step = this.step;
     this.#context.key = key;
     const bounds = { start: this.#frames.startOf(time), end: time + 1 };
-    const result = this.#parts.node.result(this.#aggregate.result(value), bounds);
+    const result = this.#parts.node.result(this.#aggregate.result(value), bounds, onlyPane);
     this.#parts.next.receive(result, time, key);
   }
 

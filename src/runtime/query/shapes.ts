@@ -29,7 +29,9 @@ export function windowShapeOf(shape: string): WindowShape | undefined {
     const start = `calendar_start(${[unit, from, zone].map(literal).join(', ')}, time)`;
     return { piece: 'window', start, end: 'time + 1', of };
   }
-  const ofAssigned = /^(?:session(?: \d+ ms)?|custom [^,]*), (.*)$/s.exec(shape)?.[1];
+  const ofAssigned = /^(?:session(?: \d+ ms)?, |custom [^,]*, |panes of [^;]*; )(.*)$/s.exec(
+    shape,
+  )?.[1];
   if (ofAssigned !== undefined) return { piece: 'window', ...assigned, of: ofAssigned };
   const [, kind, size, every, of] =
     /^(hopping|cumulating) (\d+) ms every (\d+) ms, offset \d+ ms, (.*)$/s.exec(shape) ?? [];

@@ -142,7 +142,7 @@ class ViewDefinition {
   }
 
   #isInternal(name: string): boolean {
-    if (name === 'task/time' || name.endsWith('/window ends')) return true;
+    if (name === 'task/time' || /\/window (ends|timers)$/.test(name)) return true;
     return timerKinds.some((time) =>
       expiryParts.some((part) => {
         const end = expiryStore('', time, part);

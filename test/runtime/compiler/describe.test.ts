@@ -1,16 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import {
+  afterCount,
+  afterProcessingTime,
+  afterWatermark,
   aggregating,
+  calendar,
   count,
+  globalWindow,
   hopping,
   job,
   list,
   map,
   reducing,
+  repeatedly,
+  session,
   sum,
   topic,
   tumbling,
   value,
+  windows,
 } from '../../../src/dsl/index.ts';
 import { json, number, string, versions } from '../../../src/formats/index.ts';
 import { describeGraph, type Graph } from '../../../src/runtime/index.ts';
@@ -54,6 +62,29 @@ never, starts at earliest
           to results (key string, value json)
 `,
     );
+  });
+
+  test('shows the windows, and when they fire', () => {
+    const described = job('windows', ({ from }) => {
+      const keyed = from(numbers).keyBy(String);
+      const n = { n: count() };
+      const trigger = afterWatermark({ early: afterProcessingTime('10s'), late: afterCount(2) });
+      const lenient = keyed.window(session('30m')).trigger(trigger).allowedLateness('1d');
+      lenient.aggregate(n, { name: 'a' }).to(results);
+      const day = calendar('day', { timeZone: 'Europe/Berlin' });
+      keyed.window(day).aggregate(n, { name: 'b' }).to(results);
+      const all = keyed.window(globalWindow()).trigger(repeatedly(afterCount(9)));
+      all.aggregate(n, { name: 'c' }).to(results);
+      const own = windows<number>({ name: 'own', assign: () => [] });
+      keyed.window(own).aggregate(n, { name: 'd' }).to(results);
+    });
+    expect(keepers(described)).toEqual([
+      'window session gap 30m {n: count} [state a] fires after the watermark, early after 10s of ' +
+        'processing time, late after 2 records, accumulating, lateness 1d',
+      'window calendar day in Europe/Berlin {n: count} [state b]',
+      'window global {n: count} [state c] fires repeatedly after 9 records, accumulating',
+      'window custom own {n: count} [state d]',
+    ]);
   });
 
   test('shows the kind, the codecs and the time-to-live of each piece of state', () => {

@@ -2,6 +2,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   type Aggregate,
+  afterCount,
+  afterWatermark,
   aggregate,
   aggregating,
   approximateCountDistinct,
@@ -469,6 +471,30 @@ describe('aggregates', () => {
     expect(await always(weeks, [{ ...ada, at }], 'SELECT * FROM weekly_windows')).toEqual([
       { ...row, window_start: at - 38 * hourMs, window_end: at + (5 * 24 + 11) * hourMs },
     ]);
+  });
+
+  test('of windows with panes stand beside their begin and end, and so do the panes', async () => {
+    const early = job('early', ({ from }) => {
+      from(orders, byTime)
+        .keyBy((order) => order.by)
+        .window(tumbling(100))
+        .trigger(afterWatermark({ early: afterCount(2) }))
+        .allowedLateness(50)
+        .aggregate({ n: count() }, { name: 'early' })
+        .to(out);
+    });
+    const values = [ada, ada, ada];
+    const window = { key: 'ada', window_start: 0, window_end: 100 };
+    expect(await always(early, values, 'SELECT * FROM early_windows')).toEqual([
+      { ...window, n: 3, value: '{"n":3}' },
+    ]);
+    const pane = { index: 1, since: 1, latest: 10, due: null };
+    expect(await always(early, values, 'SELECT * FROM early_panes')).toEqual([
+      { ...window, ...pane, value: JSON.stringify(pane) },
+    ]);
+    const later = [ada, { ...bob, at: 149 + 2 }];
+    expect(await always(early, later, 'SELECT key FROM early_panes')).toEqual([{ key: 'bob' }]);
+    expect(await always(early, later, 'SELECT key FROM early_windows')).toEqual([{ key: 'bob' }]);
   });
 
   test('of sessions, and of windows that are chosen, stand beside their begin and end', async () => {
