@@ -7,6 +7,7 @@ import {
   callExport,
   copyError,
   failpointAnswers,
+  InTurn,
 } from './background.ts';
 import { assert } from './errors.ts';
 import type { Failpoint } from './failpoints.ts';
@@ -21,14 +22,15 @@ const platform = nodePlatform(
     : { failpoint: askMainThread(new Int32Array(failpointAnswer)) },
 );
 
-let last: Promise<void> = Promise.resolve();
+const inTurn = new InTurn();
 port.on('message', (request: BackgroundRequest) => {
-  last = last.then(() => answer(request));
+  void inTurn.run(request, () => answer(request)); // which tells of failures
 });
 
 async function answer(request: BackgroundRequest): Promise<void> {
   try {
-    const result = await callExport(request, platform);
+    const report = (of: unknown) => reply({ kind: 'report', id: request.id, report: of });
+    const result = await callExport(request, platform, report);
     reply({ kind: 'done', id: request.id, result });
   } catch (error) {
     reply({ kind: 'failed', id: request.id, error: copyError(error) });

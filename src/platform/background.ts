@@ -1,7 +1,8 @@
 /**
- * Work away from the main thread: a worker thread for each lane, which imports a module and calls
- * one of its functions, one call after another. The function gets `(argument, platform)`; argument
- * and result are copied (structured clone), but for buffers that are handed over.
+ * Work away from the main thread: a worker thread for each lane, which imports modules and calls
+ * functions of theirs. The function gets `(argument, platform, report)`;
+ * argument, result and what it reports are copied (structured clone), but for buffers that are
+ * handed over, and shared ones.
  *
  * A worker starts with the first call and does not keep the process alive while it has nothing to
  * do. When it dies, the calls under way fail, and the next call starts another one.
@@ -12,14 +13,16 @@ import type { Failpoint } from './failpoints.ts';
 import type { Background, BackgroundCall, Platform } from './platform.ts';
 
 /** What the main thread sends. */
-export interface BackgroundRequest extends BackgroundCall {
+export interface BackgroundRequest extends Omit<BackgroundCall, 'onReport' | 'transfer'> {
   readonly id: number;
 }
 
 /**
- * What the worker answers, in the order of the requests; in between, the failpoints that it passes.
+ * What the worker answers to each request; in between, what a call reports, and the failpoints that
+ * the worker passes.
  */
 export type BackgroundReply =
+  | { readonly kind: 'report'; readonly id: number; readonly report: unknown }
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly error: CopiedError }
   | { readonly kind: 'failpoint'; readonly name: Failpoint };
@@ -65,35 +68,57 @@ export function workerBackground(options: WorkerBackgroundOptions = {}): Backgro
 
 /** Runs the same calls in the calling thread, on `platform`; for tests, and inside the worker. */
 export function inlineBackground(platform: Platform): Background {
-  let last: Promise<unknown> = Promise.resolve();
-  const names: string[] = [];
+  const inTurn = new InTurn();
+  const pending = new Map<Promise<unknown>, string>();
   return {
     get running() {
-      return names[0];
+      return [...pending.values()][0];
     },
     run<Result>(call: BackgroundCall): Promise<Result> {
-      names.push(call.name);
-      const result = last.then(() => callExport(call, platform));
-      last = result.catch(() => {}).then(() => names.shift());
+      const { name, onReport = () => {} } = call;
+      const result = inTurn.run(call, () => callExport(call, platform, onReport));
+      const forget = () => pending.delete(result);
+      pending.set(result, name);
+      result.then(forget, forget);
       return result as Promise<Result>; // the caller knows what the function returns
     },
     close: async () => {
-      await last;
+      await Promise.allSettled(pending.keys());
     },
   };
 }
 
+/** When calls begin: those for the log one after another, those for state at once. */
+export class InTurn {
+  #last: Promise<unknown> = Promise.resolve();
+
+  run<Result>(
+    { lane }: Pick<BackgroundCall, 'lane'>,
+    call: () => Promise<Result>,
+  ): Promise<Result> {
+    if (lane === 'state') return call();
+    const result = this.#last.then(call);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+}
+
 /** Calls the exported function that `call` names. */
-export async function callExport(call: BackgroundCall, platform: Platform): Promise<unknown> {
+export async function callExport(
+  call: BackgroundCall,
+  platform: Platform,
+  report: (report: unknown) => void,
+): Promise<unknown> {
   const module: Readonly<Record<string, unknown>> = await import(call.url);
   const run = module[call.name];
   if (typeof run !== 'function')
     throw new TypeError(`${call.url} exports no function ${call.name}`);
-  return run(call.argument, platform);
+  return run(call.argument, platform, report);
 }
 
 interface PendingCall {
   readonly name: string;
+  readonly onReport: ((report: unknown) => void) | undefined;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -112,7 +137,7 @@ class WorkerBackground implements Background {
   }
 
   get running(): string | undefined {
-    const [first] = this.#pending.values(); // one after another, in this order
+    const [first] = this.#pending.values(); // which is under way
     return first?.name;
   }
 
@@ -122,7 +147,7 @@ class WorkerBackground implements Background {
       return Promise.reject(new MillraceError('CLOSED', message));
     }
     const result = new Promise<unknown>((resolve, reject) =>
-      this.#send(call, { name: call.name, resolve, reject }),
+      this.#send(call, { name: call.name, onReport: call.onReport, resolve, reject }),
     );
     return result as Promise<Result>; // the caller knows what the function returns
   }
@@ -138,9 +163,9 @@ class WorkerBackground implements Background {
     await this.#worker?.terminate();
   }
 
-  #send({ url, name, argument, transfer = [] }: BackgroundCall, call: PendingCall): void {
+  #send({ onReport: _, transfer = [], ...of }: BackgroundCall, call: PendingCall): void {
     this.#worker ??= this.#start();
-    const request: BackgroundRequest = { id: this.#nextId++, url, name, argument };
+    const request: BackgroundRequest = { id: this.#nextId++, ...of };
     this.#worker.postMessage(request, transfer); // throws for what can't be copied
     this.#pending.set(request.id, call);
     this.#worker.ref();
@@ -163,6 +188,10 @@ class WorkerBackground implements Background {
       return;
     }
     const call = this.#pending.get(reply.id);
+    if (reply.kind === 'report') {
+      call?.onReport?.(reply.report);
+      return;
+    }
     this.#pending.delete(reply.id);
     if (reply.kind === 'done') call?.resolve(reply.result);
     else call?.reject(errorFrom(reply.error));

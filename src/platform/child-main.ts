@@ -5,6 +5,7 @@
 import { copyError, workerBackground } from './background.ts';
 import type { ChildCall, ChildReply } from './child.ts';
 
+process.title = 'millrace query'; // for messages about who has a file open
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL')); // exit would wait for SQLite
 
 process.once('message', (call: ChildCall) => {

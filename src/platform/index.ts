@@ -9,7 +9,7 @@ export * from './failpoints.ts';
 export type * from './files.ts';
 export { type NodePlatformOptions, nodePlatform } from './node-platform.ts';
 export { checkNodeVersion } from './node-version.ts';
-export { checkChoice, checkNumbers, checkOptions, nearest } from './options.ts';
+export { checkChoice, checkNumbers, checkOptions, checkShare, nearest } from './options.ts';
 export type * from './platform.ts';
 export {
   openDatabaseInMemory,
@@ -18,3 +18,4 @@ export {
   sqliteFailure,
   withSqliteErrors,
 } from './sqlite.ts';
+export { usersOfFile } from './users-of-file.ts';

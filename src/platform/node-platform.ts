@@ -1,6 +1,7 @@
 /** The platform that programs run on: Node.js, its file system, and SQLite. */
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
+import { hostname, totalmem } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
 import { workerBackground } from './background.ts';
 import type { Failpoint } from './failpoints.ts';
 import { nodeClock } from './node-clock.ts';
@@ -24,7 +25,10 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   return {
     files: nodeFileSystem(),
     clock: nodeClock(),
-    process: { pid: process.pid, host: hostname(), startedAtMs: startedAtMs(), isAlive },
+    process: {
+      ...{ pid: process.pid, host: hostname(), startedAtMs: startedAtMs() },
+      ...{ memoryBytesMax: memoryBytesMax(), isAlive },
+    },
     randomBytes: (length) => randomBytes(length),
     openLock: openSqliteLock,
     openDatabase,
@@ -37,6 +41,12 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
 /** Since the machine was started; in worker threads too it is the process that counts. */
 function startedAtMs(): number {
   return Math.round(Number(process.hrtime.bigint()) / 1e6 - process.uptime() * 1000);
+}
+
+/** Outside a container nothing is constrained, and 0 is what Node.js says. */
+function memoryBytesMax(): number {
+  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY;
+  return Math.min(constrained, totalmem(), getHeapStatistics().heap_size_limit);
 }
 
 /** A process that this one may not signal is alive. */

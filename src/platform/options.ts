@@ -25,6 +25,15 @@ export function checkNumbers(where: string, options: object, names: readonly str
   }
 }
 
+/** Fails with `INVALID` for anything but a share: more than 0, at most 1. */
+export function checkShare(where: string, value: unknown): void {
+  if (typeof value === 'number' && value > 0 && value <= 1) return;
+  throw new MillraceError(
+    'INVALID',
+    `${where} can't be ${String(value)}: it takes a number above 0, and at most 1.`,
+  );
+}
+
 /** Fails with `INVALID` where a value is none of these. */
 export function checkChoice(where: string, value: unknown, choices: readonly string[]): void {
   if (choices.some((choice) => choice === value)) return;

@@ -41,6 +41,8 @@ export interface ProcessInfo {
    * `pid` it tells a process from one that had its id before.
    */
   readonly startedAtMs: number;
+  /** What this process may take, in bytes: what its container or machine has, or its heap may. */
+  readonly memoryBytesMax: number;
   /** Whether a process with this id runs on this host. */
   isAlive(pid: number): boolean;
 }
@@ -51,15 +53,18 @@ export interface BackgroundCall {
   readonly name: string;
   readonly argument: unknown;
   /**
-   * Calls of one lane run one after another, those of different lanes side by side: nothing of the
-   * log waits for a fold. Default `log`.
+   * Calls for the log run one after another. Those for state run beside them, and go on in turns
+   * where they await something: nothing of the log waits for a fold, and no fold for another one
+   * that waits. Default `log`.
    */
   readonly lane?: 'log' | 'state';
   /** Buffers inside `argument` that are handed over rather than copied: the caller loses them. */
   readonly transfer?: readonly ArrayBuffer[];
+  /** Told what the function reports while it runs: a copy, in its order, before the result. */
+  readonly onReport?: (report: unknown) => void;
 }
 
-/** Runs calls away from the main thread, those of a lane one after another. */
+/** Runs calls away from the main thread. */
 export interface Background {
   run<Result>(call: BackgroundCall): Promise<Result>;
   /** The name of a call under way. */

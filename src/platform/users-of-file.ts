@@ -3,8 +3,9 @@
  * them. Known on Linux only, and only of processes that this user may look at.
  */
 import fs from 'node:fs';
+import { basename } from 'node:path';
 
-/** Such as `sqlite3 (process 4711)`; empty where nothing is known. */
+/** Such as `sqlite3 counting-0.db (process 4711)`; empty where nothing is known. */
 export function usersOfFile(path: string): string[] {
   const file = orElse(() => fs.realpathSync(path), path);
   return orElse(() => fs.readdirSync('/proc'), [])
@@ -20,8 +21,11 @@ function isOpenIn(pid: string, file: string): boolean {
   );
 }
 
+/** The program and its first argument, for many a tool is a script of Node.js or Python. */
 function nameOf(pid: string): string {
-  return orElse(() => fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim(), 'unknown');
+  const line = orElse(() => fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8'), '');
+  const words = line.split('\0', 2).map((word) => basename(word.trim()));
+  return words.join(' ').trim() || 'unknown';
 }
 
 /** What was there a moment ago may be gone, or none of this user's business. */

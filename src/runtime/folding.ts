@@ -10,12 +10,19 @@ import { type Broker, type Claim, RecordCursor } from '../broker/index.ts';
 import {
   type Cancellable,
   isMillraceError,
+  MillraceError,
+  messageOf,
   type Platform,
-  withSqliteErrors,
 } from '../platform/index.ts';
-import { foldInSlices, StateFile } from '../state/index.ts';
 import { ByteChunks } from './byte-chunks.ts';
-import { changeOf } from './changelog.ts';
+import {
+  type FoldArgument,
+  type FoldReport,
+  type FoldResult,
+  foldUrl,
+  paces,
+  type StateFileSizes,
+} from './fold-changelog.ts';
 
 export interface FoldingOptions {
   readonly platform: Platform;
@@ -27,41 +34,34 @@ export interface FoldingOptions {
   readonly foldedOffset: number;
   /** How often is folded, in ms. */
   readonly intervalMs: number;
-  /** More than this many unfolded bytes: fold at once. */
+  /** The share of the time for which folding works, at leisure. */
+  readonly cpuShare: number;
+  /** More than this many unfolded bytes: fold at once, and without rest. */
   readonly bytesEager: number;
   /** More than this many unfolded bytes: the task stops reading. */
   readonly bytesMax: number;
+  /** More than this in the state file's write-ahead log: fold on once it can be emptied. */
+  readonly walBytesMax: number;
   onError(error: unknown): void;
   /** Everything before this offset is in the state file. */
   onFolded(offset: number): void;
   onRoom(): void;
 }
 
-export interface FoldArgument {
-  readonly path: string;
-  readonly durable: boolean;
-  readonly directoryId: string;
-  readonly task: string;
-  readonly incarnation: number;
-  readonly from: number;
-  readonly through: number;
-  /** Record batches, back to back. */
-  readonly chunks: readonly Uint8Array[];
-  readonly sliceBytes: number;
-  /** Between two slices, so that commits do not wait behind much that is being synced. */
-  readonly pauseMs: number;
-}
-
-/** Unfolded bytes from which folding does not wait for its interval, at most. */
+/** Unfolded bytes from which folding neither waits for its interval nor rests, at most. */
 export const foldEagerBytes: number = 32 * 1024 * 1024;
 
 const sliceBytesMax = 256 * 1024;
-const pauseMs = 20;
 
 export class Folding {
   readonly #options: FoldingOptions;
   readonly #unfolded = new ByteChunks();
   #bytesUnderWay = 0;
+  /** Shared with the fold under way. */
+  readonly #pace = new Int32Array(new SharedArrayBuffer(4));
+  #isHurried = false;
+  #problem: string | undefined;
+  #sizes: StateFileSizes;
   #folded: number;
   #end: number;
   #timer: Cancellable | undefined;
@@ -72,6 +72,9 @@ export class Folding {
     this.#options = options;
     this.#folded = options.foldedOffset;
     this.#end = options.foldedOffset;
+    const { statePath, platform } = options;
+    const sizeOf = (path: string) => platform.files.sizeOf(path) ?? 0;
+    this.#sizes = { stateFileBytes: sizeOf(statePath), walBytes: sizeOf(`${statePath}-wal`) };
     this.#addTail();
   }
 
@@ -89,28 +92,47 @@ export class Folding {
     return this.#unfolded.bytes === 0 && this.#running === undefined;
   }
 
+  /** What folding waits for, or why it failed last; undefined while all is well. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Of the state file, as of the last fold. */
+  get sizes(): StateFileSizes {
+    return this.#sizes;
+  }
+
   /** Takes committed batches of the changelog, which end before offset `end`. */
   add(batches: Uint8Array, end: number): void {
     this.#unfolded.add(batches);
     this.#end = end;
+    this.#setPace();
     if (this.#isBehind) this.#start();
     else this.#schedule(this.#options.intervalMs);
   }
 
   get #isBehind(): boolean {
-    return this.#unfolded.bytes > this.#options.bytesEager;
+    return this.unfoldedBytes > this.#options.bytesEager;
   }
 
-  /** Folds what there is without waiting for the interval: memory is short. */
+  /** Folds what there is, at once and without rest: memory is short. */
   hurry(): void {
+    this.#isHurried = true;
+    this.#setPace();
     this.#start();
   }
 
-  /** Stops; what is not folded stays in the changelog. */
+  /** Stops, once the fold under way is done; what is not folded stays in the changelog. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#setPace();
     this.#timer?.cancel();
     await this.#running;
+  }
+
+  #setPace(): void {
+    const hurried = this.#isHurried || this.#isBehind ? paces.hurried : paces.leisurely;
+    Atomics.store(this.#pace, 0, this.#closed ? paces.ending : hurried);
   }
 
   /** What a crash or a stop has left unfolded. */
@@ -138,28 +160,43 @@ export class Folding {
     if (this.#running !== undefined || this.#closed || this.#unfolded.bytes === 0) return;
     this.#running = this.#fold().then(
       () => {
-        this.#running = undefined;
-        if (this.#isBehind) this.#start();
+        this.#problem = undefined;
         this.#goOn();
+        if (this.#isBehind) this.#start();
       },
       (error: unknown) => {
-        this.#running = undefined;
-        this.#options.onError(error);
         if (isMillraceError(error, 'FENCED')) this.#closed = true;
+        const message = messageOf(error);
+        if (message !== this.#problem) this.#options.onError(error); // else it lasts
+        this.#problem = message;
         this.#goOn();
       },
     );
   }
 
   #goOn(): void {
+    this.#running = undefined;
+    this.#isHurried = false;
+    this.#setPace();
     if (this.#unfolded.bytes > 0) this.#schedule(this.#options.intervalMs);
     if (!this.isFull) this.#options.onRoom();
   }
 
   async #fold(): Promise<void> {
-    const { platform, broker, claim, changelog, statePath, durable, bytesMax } = this.#options;
+    const { platform, broker, claim, changelog } = this.#options;
     const through = this.#end;
-    const pause = this.#isBehind ? 0 : pauseMs;
+    const { isDone, ...sizes } = await this.#write(through);
+    this.#sizes = sizes;
+    if (!isDone) return; // it is closed
+    this.#folded = through;
+    this.#options.onFolded(through);
+    await broker.deleteRecordsBefore({ topic: changelog, partition: 0, offset: through }, claim);
+    platform.failpoint('fold.recorded');
+  }
+
+  async #write(through: number): Promise<FoldResult> {
+    const { platform, broker, claim, statePath, bytesMax } = this.#options;
+    const { durable, cpuShare, walBytesMax } = this.#options;
     this.#bytesUnderWay = this.#unfolded.bytes;
     const chunks = this.#unfolded.take();
     const argument: FoldArgument = {
@@ -172,16 +209,18 @@ export class Folding {
       through,
       chunks,
       sliceBytes: Math.min(sliceBytesMax, bytesMax / 64),
-      pauseMs: pause,
+      cpuShare,
+      walBytesMax,
+      pace: this.#pace,
     };
-    const transfer = chunks.map(({ buffer }) => buffer);
     try {
-      await platform.background.run({
+      return await platform.background.run<FoldResult>({
         url: foldUrl(),
         name: 'foldChangelog',
         lane: 'state',
         argument,
-        transfer,
+        transfer: chunks.map(({ buffer }) => buffer),
+        onReport: (report) => this.#hear(report as FoldReport), // as the fold makes it
       });
     } catch (error) {
       this.#unfolded.take();
@@ -190,40 +229,13 @@ export class Folding {
     } finally {
       this.#bytesUnderWay = 0;
     }
-    this.#folded = through;
-    this.#options.onFolded(through);
-    await broker.deleteRecordsBefore({ topic: changelog, partition: 0, offset: through }, claim);
-    platform.failpoint('fold.recorded');
   }
-}
 
-/** Runs in the background. */
-export async function foldChangelog(argument: FoldArgument, platform: Platform): Promise<void> {
-  const { path, durable, sliceBytes, pauseMs } = argument;
-  const database = platform.openDatabase(path, { durable });
-  try {
-    platform.failpoint('fold.begun');
-    const file = withSqliteErrors(path, () => new StateFile(database, path, argument));
-    const slices = foldInSlices(file, changesIn(argument), argument, sliceBytes);
-    while (withSqliteErrors(path, () => slices.next().done !== true)) {
-      platform.failpoint('fold.sliced');
-      if (pauseMs > 0) await new Promise<void>((go) => platform.clock.after(pauseMs, go));
+  #hear({ problem, ...sizes }: FoldReport): void {
+    this.#sizes = sizes;
+    if (problem !== undefined && this.#problem === undefined) {
+      this.#options.onError(new MillraceError('LOCK_TIMEOUT', problem, { retryable: true }));
     }
-    platform.failpoint('fold.committed');
-  } finally {
-    database.close();
+    this.#problem = problem;
   }
-}
-
-function* changesIn({ chunks, from }: FoldArgument): Generator<ReturnType<typeof changeOf>> {
-  const cursor = new RecordCursor();
-  for (const bytes of chunks) {
-    cursor.reset(bytes);
-    while (cursor.next()) if (cursor.offset >= from) yield changeOf(cursor);
-  }
-}
-
-/** This module, which the background loads by its file: .ts in the sources, .js in the package. */
-function foldUrl(): string {
-  return import.meta.url;
 }

@@ -48,6 +48,8 @@ export interface JobRunnerOptions
   onEnd(): Promise<void>;
 }
 
+type Counts = Pick<JobMetrics, 'recordsRead' | 'recordsWritten' | 'lateRecords' | 'commits'>;
+
 const errorsMax = 100;
 const backOffFirstMs = 1000;
 const backOffMaxMs = 60_000;
@@ -71,8 +73,7 @@ export class JobRunner implements JobHandle {
   #wakeFromBackOff: (() => void) | undefined;
   #backOffMs = backOffFirstMs;
   #restarts = 0;
-  #before: Pick<JobMetrics, 'recordsRead' | 'recordsWritten' | 'lateRecords' | 'commits'> =
-    noCounts;
+  #before: Counts = noCounts;
   #statusDue = false;
 
   constructor(options: JobRunnerOptions) {
@@ -118,6 +119,7 @@ export class JobRunner implements JobHandle {
       restarts: this.#restarts,
       stateEntries: this.#loop?.task.parts.state.size ?? 0,
       unfoldedBytes: this.#loop?.unfoldedBytes ?? 0,
+      ...(this.#loop?.stateFileSizes ?? noFile),
     };
   }
 
@@ -252,9 +254,9 @@ export class JobRunner implements JobHandle {
 
 const noCounts = { recordsRead: 0, recordsWritten: 0, lateRecords: 0, commits: 0 } as const;
 
-function countsOf(
-  loop: TaskLoop | undefined,
-): Omit<JobMetrics, 'restarts' | 'stateEntries' | 'unfoldedBytes'> {
+const noFile = { stateFileBytes: 0, walBytes: 0 } as const;
+
+function countsOf(loop: TaskLoop | undefined): Counts {
   if (loop === undefined) return noCounts;
   const { context } = loop.task.parts;
   return {

@@ -48,7 +48,8 @@ export interface MigrationOptions {
 }
 
 export interface FoldedTables
-  extends Pick<FoldingOptions, 'statePath' | 'durable' | 'intervalMs' | 'bytesEager' | 'bytesMax'> {
+  extends Pick<FoldingOptions, 'statePath' | 'durable' | 'intervalMs' | 'cpuShare'>,
+    Pick<FoldingOptions, 'bytesEager' | 'bytesMax' | 'walBytesMax'> {
   readonly file: StateFile;
 }
 

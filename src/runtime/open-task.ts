@@ -45,8 +45,10 @@ export interface OpenTaskOptions {
   /** What entries of state may take in memory, in bytes. */
   readonly stateMemoryMax: number;
   readonly foldIntervalMs: number;
+  readonly foldCpuShare: number;
   /** Changelog that may wait to be folded, in bytes. */
   readonly unfoldedBytesMax: number;
+  readonly walBytesMax: number;
   readonly budget: EpochBudget;
   /** Compute the state anew from the log where its file is refused. */
   readonly rebuildState: boolean;

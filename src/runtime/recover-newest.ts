@@ -53,8 +53,9 @@ function migrate(
   outdated: readonly OutdatedStore[],
 ): Promise<Claim | undefined> {
   const { durable, foldIntervalMs: intervalMs, unfoldedBytesMax: bytesMax } = options;
+  const { foldCpuShare: cpuShare, walBytesMax } = options;
   const bytesEager = Math.min(foldEagerBytes, bytesMax / 2);
-  const folding = { durable, intervalMs, bytesEager, bytesMax };
+  const folding = { durable, intervalMs, cpuShare, bytesEager, bytesMax, walBytesMax };
   return migrateState({
     ...options,
     unfinished: state.unfinished,

@@ -9,6 +9,7 @@ import {
   checkChoice,
   checkNumbers,
   checkOptions,
+  checkShare,
   MillraceError,
   nodePlatform,
   type Platform,
@@ -53,15 +54,28 @@ export interface RunOptions {
   /** How often committed state is folded into the state file, in ms. Default 10,000. */
   readonly foldIntervalMs?: number;
   /**
+   * The share of the time for which folding works, on a thread of its own, writing and syncing
+   * included: after each portion it rests in proportion. It works without rest where more than half
+   * of `unfoldedBytesMax` waits for it, or reading does. More than 0, at most 1. Default 0.25.
+   */
+  readonly foldCpuShare?: number;
+  /**
    * About what entries of state may take in memory, in bytes; what is used least goes, and is read
-   * from the state file when it is asked for. Default 512 MiB.
+   * from the state file when it is asked for. Default 512 MiB, at most a quarter of what the
+   * process may take.
    */
   readonly stateMemoryMax?: number;
   /**
    * Changelog that may wait to be folded before reading stops, in bytes. A restart reads it, and
-   * nothing else. Default 32 MiB, at most a fifth of `stateMemoryMax`.
+   * nothing else. Default 48 MiB, at most a fifth of `stateMemoryMax`.
    */
   readonly unfoldedBytesMax?: number;
+  /**
+   * How large the state file's write-ahead log may become before folding waits until it can be
+   * emptied, in bytes. A transaction that someone keeps open on the file keeps it from that; the
+   * status says who. Default 256 MiB.
+   */
+  readonly walBytesMax?: number;
   /** How long an epoch may be; the defaults suit all but tests. */
   readonly epoch?: Partial<EpochBudget>;
   /** Size of journal files, large appends and the like, for a directory that this call opens. */
@@ -78,12 +92,25 @@ const runOptions = [
   'takeOver',
   'rebuildState',
   'foldIntervalMs',
+  'foldCpuShare',
   'stateMemoryMax',
   'unfoldedBytesMax',
+  'walBytesMax',
   'epoch',
   'log',
   'platform',
 ] as const satisfies readonly (keyof RunOptions)[];
+
+const foldCpuShareDefault = 0.25;
+const stateMemoryDefault = 512 * 1024 * 1024;
+const stateMemoryShare = 0.25;
+
+const numbers: readonly (keyof RunOptions)[] = [
+  'foldIntervalMs',
+  'stateMemoryMax',
+  'unfoldedBytesMax',
+  'walBytesMax',
+];
 
 const epochDefaults: EpochBudget = {
   turnMs: 5,
@@ -109,7 +136,9 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
   const platform = platformOf(options);
   const durability = options.durability ?? 'disk';
   const opened = await openLog(platform, options);
-  const stateMemoryMax = options.stateMemoryMax ?? 512 * 1024 * 1024;
+  const stateMemoryMax =
+    options.stateMemoryMax ??
+    Math.min(stateMemoryDefault, platform.process.memoryBytesMax * stateMemoryShare);
   return new JobRunner({
     graph: job.graph,
     broker: opened.broker,
@@ -120,16 +149,19 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
     rebuildState: options.rebuildState ?? false,
     budget: { ...epochDefaults, ...options.epoch },
     foldIntervalMs: options.foldIntervalMs ?? 10_000,
+    foldCpuShare: options.foldCpuShare ?? foldCpuShareDefault,
     stateMemoryMax,
-    unfoldedBytesMax: Math.min(options.unfoldedBytesMax ?? 64 * 1024 * 1024, stateMemoryMax / 5),
+    unfoldedBytesMax: Math.min(options.unfoldedBytesMax ?? 48 * 1024 * 1024, stateMemoryMax / 5),
+    walBytesMax: options.walBytesMax ?? 256 * 1024 * 1024,
     onEnd: opened.close,
   });
 }
 
 function checkRunOptions(options: RunOptions): void {
   checkOptions('run()', options, runOptions);
-  checkNumbers('run()', options, ['foldIntervalMs', 'stateMemoryMax', 'unfoldedBytesMax']);
-  const { epoch = {}, durability = 'disk' } = options;
+  checkNumbers('run()', options, numbers);
+  const { epoch = {}, durability = 'disk', foldCpuShare = foldCpuShareDefault } = options;
+  checkShare('foldCpuShare of run()', foldCpuShare);
   checkOptions('epoch of run()', epoch, Object.keys(epochDefaults));
   checkNumbers('epoch of run()', epoch, Object.keys(epochDefaults));
   checkChoice('durability of run()', durability, durabilities);

@@ -29,8 +29,8 @@ export interface JobStatus {
   readonly job: string;
   readonly state: JobState;
   /**
-   * Why nothing moves although there is input, such as a migration of state, with how far it is;
-   * undefined while all is well.
+   * Why nothing moves although there is input, such as a migration of state, with how far it is; or
+   * why state can't be folded into its file, which ends in that; undefined while all is well.
    */
   readonly waitingFor: string | undefined;
   /** The last rebuild of state; undefined where there was none. */
@@ -54,4 +54,8 @@ export interface JobMetrics {
   readonly stateEntries: number;
   /** Changelog that is not folded into the state file yet, in bytes. */
   readonly unfoldedBytes: number;
+  /** The state file, as of the last fold, in bytes; 0 where there is none. */
+  readonly stateFileBytes: number;
+  /** Its write-ahead log, which a reader's transaction makes grow; see `walBytesMax`. */
+  readonly walBytes: number;
 }

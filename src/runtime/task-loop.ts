@@ -4,6 +4,7 @@
  */
 import type { Commit } from '../broker/index.ts';
 import type { Cancellable, Clock } from '../platform/index.ts';
+import type { StateFileSizes } from './fold-changelog.ts';
 import { Folding, foldEagerBytes } from './folding.ts';
 import { type OpenedTask, type OpenTaskOptions, openTask } from './open-task.ts';
 import type { Task } from './task.ts';
@@ -52,9 +53,16 @@ export class TaskLoop {
     return this.#folding?.unfoldedBytes ?? 0;
   }
 
+  get stateFileSizes(): StateFileSizes {
+    return this.#folding?.sizes ?? { stateFileBytes: 0, walBytes: 0 };
+  }
+
   get waitingFor(): string | undefined {
-    if (!this.#mustWait()) return undefined;
-    return `folding: ${this.unfoldedBytes} bytes of changelog are not in the state file yet`;
+    const problem = this.#folding?.problem;
+    const because = problem === undefined ? '' : `: ${problem}`;
+    if (!this.#mustWait()) return problem === undefined ? undefined : `folding${because}`;
+    const unfolded = `${this.unfoldedBytes} bytes of changelog are not in the state file yet`;
+    return `folding: ${unfolded}${because}`;
   }
 
   /** Until more is folded: too much changelog waits for it, or too much memory. */
@@ -165,7 +173,8 @@ export class TaskLoop {
   }
 
   #makeFolding(): Folding | undefined {
-    const { broker, platform, durable, foldIntervalMs, unfoldedBytesMax, onError } = this.#options;
+    const { broker, platform, durable, onError, onProgress } = this.#options;
+    const { foldIntervalMs, foldCpuShare, unfoldedBytesMax, walBytesMax } = this.#options;
     const { statePath, claim, changelog, foldedOffset } = this.#opened;
     if (statePath === undefined) return undefined;
     return new Folding({
@@ -177,11 +186,19 @@ export class TaskLoop {
       durable,
       foldedOffset,
       intervalMs: foldIntervalMs,
+      cpuShare: foldCpuShare,
       bytesEager: Math.min(foldEagerBytes, unfoldedBytesMax / 2),
       bytesMax: unfoldedBytesMax,
-      onError,
+      walBytesMax,
       onFolded: (offset) => this.task.parts.state.foldedTo(offset),
-      onRoom: () => this.#wakeUp(),
+      onError: (error) => {
+        onError(error);
+        onProgress();
+      },
+      onRoom: () => {
+        this.#wakeUp();
+        onProgress();
+      },
     });
   }
 

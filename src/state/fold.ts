@@ -7,7 +7,7 @@
  * is the same.
  */
 import type Database from 'better-sqlite3';
-import { MillraceError } from '../platform/index.ts';
+import { MillraceError, sqliteCodeOf } from '../platform/index.ts';
 import {
   allKey,
   type Change,
@@ -30,6 +30,9 @@ export interface FoldRange {
   readonly incarnation: number;
 }
 
+/** A slice was written, or another connection has the write lock: nothing was, and it goes on. */
+export type FoldStep = 'written' | 'locked';
+
 /**
  * Folds `changes` into `file`. A range that does not begin where the last one ended is refused
  * (`FILE_MISMATCH`), and so is a zombie (`FENCED`).
@@ -39,11 +42,13 @@ export function* foldInSlices(
   changes: Iterable<Change>,
   range: FoldRange,
   sliceBytes: number,
-): Generator<void, void, void> {
+): Generator<FoldStep, void, void> {
   const writer = new TableWriter(file);
   const steps = stepsOf(changes, writer);
   for (let done = false; !done; ) {
-    file.database.transaction(() => {
+    let hasLock = false;
+    const slice = file.database.transaction(() => {
+      hasLock = true;
       requireNext(file, range);
       for (let bytes = 0; bytes < sliceBytes && !done; ) {
         const step = steps.next();
@@ -52,8 +57,13 @@ export function* foldInSlices(
       }
       file.setMeta('folding_through', Math.max(range.through, file.foldingThrough));
       if (done) file.setMeta('folded_offset', range.through);
-    })();
-    if (!done) yield;
+    });
+    try {
+      slice.immediate(); // the lock first, so that none of the steps is lost
+    } catch (error) {
+      if (hasLock || sqliteCodeOf(error)?.startsWith('SQLITE_BUSY') !== true) throw error;
+    }
+    if (!done) yield hasLock ? 'written' : 'locked';
   }
 }
 

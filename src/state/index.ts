@@ -1,6 +1,6 @@
 /** The door of the state. */
 export { type Change, type ChangeWriter, type StoreRecord, storeKey } from './change.ts';
-export { type FoldRange, foldInSlices } from './fold.ts';
+export { type FoldRange, type FoldStep, foldInSlices } from './fold.ts';
 export { joinPlace, keyGroups, splitPlace, stateKeyOf } from './key.ts';
 export { Origins } from './origins.ts';
 export { Overlay } from './overlay.ts';

@@ -23,6 +23,12 @@ const formatVersion = 2;
 /** SQLite moves the write-ahead log into the tables after this many pages, in portions of 1 MiB. */
 const checkpointPages = 256;
 
+/** What is kept of the write-ahead log's file when it begins anew, however long it was. */
+const walKeptBytes = 64 * 1024 * 1024;
+
+/** In the write-ahead log, in front of each page. */
+const frameHeaderBytes = 24;
+
 /** What a state file belongs to. */
 export interface StateFileIdentity {
   readonly directoryId: string;
@@ -32,6 +38,7 @@ export interface StateFileIdentity {
 export class StateFile {
   readonly database: Database.Database;
   readonly path: string;
+  readonly #pageBytes: number;
 
   /** Fails with `FILE_MISMATCH` for another task's file, `DIRECTORY` for another format. */
   constructor(database: Database.Database, path: string, identity: StateFileIdentity) {
@@ -39,6 +46,8 @@ export class StateFile {
     this.path = path;
     createTables(database);
     database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+    database.pragma(`journal_size_limit = ${walKeptBytes}`);
+    this.#pageBytes = this.#pragma('page_size');
     this.#checkIdentity(identity);
   }
 
@@ -73,6 +82,32 @@ export class StateFile {
     return storesIn(this.database);
   }
 
+  /** Of the tables, in bytes, with pages that are free. */
+  get bytes(): number {
+    return this.#pragma('page_count') * this.#pageBytes;
+  }
+
+  /** What of the write-ahead log is in use, in bytes. */
+  get walBytes(): number {
+    return this.#checkpoint('NOOP').log * (this.#pageBytes + frameHeaderBytes);
+  }
+
+  /**
+   * Moves the write-ahead log into the tables and empties it; false where a transaction of another
+   * connection is in the way.
+   */
+  emptyWal(): boolean {
+    return this.#checkpoint('TRUNCATE').busy === 0;
+  }
+
+  /**
+   * From now on nothing waits where another connection is in the way: SQLite would wait asleep, and
+   * all of the thread with it.
+   */
+  neverWait(): void {
+    this.database.pragma('busy_timeout = 0');
+  }
+
   /** The rows of one store. */
   rowsOf(store: number, record: StoreRecord): StoreRows {
     return new StoreRows(this.database, this.path, store, record);
@@ -102,6 +137,15 @@ export class StateFile {
     this.database.close();
   }
 
+  #pragma(name: string): number {
+    return Number(this.database.pragma(name, { simple: true }));
+  }
+
+  #checkpoint(mode: 'NOOP' | 'TRUNCATE'): CheckpointRow {
+    const [row] = this.database.pragma(`wal_checkpoint(${mode})`) as [CheckpointRow]; // one row
+    return row;
+  }
+
   #checkIdentity(identity: StateFileIdentity): void {
     this.database.transaction(() => {
       if (requireIdentity(this.database, this.path, identity)) return;
@@ -110,6 +154,12 @@ export class StateFile {
       this.setMeta('task', identity.task);
     })();
   }
+}
+
+/** What SQLite says about a checkpoint: whether it was blocked, and pages in the log. */
+interface CheckpointRow {
+  readonly busy: number;
+  readonly log: number;
 }
 
 /** What a state file holds, as one transaction sees it. */

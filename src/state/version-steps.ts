@@ -59,9 +59,9 @@ export class VersionSteps {
   #failure(from: number, where: string, code: ErrorCode, cause: unknown): MillraceError {
     return new MillraceError(
       isMillraceError(cause) ? cause.code : code,
-      `State "${this.#state}": version ${from} of ${words[this.#part]} can't be brought to version ` +
-        `${from + 1}: ${messageOf(cause)} (${where}). Nothing was changed, and a job with ` +
-        `version ${from} goes on. Correct that step of versions(), and start the job again.`,
+      `State "${this.#state}": version ${from} of ${words[this.#part]} can't be brought to ` +
+        `version ${from + 1}: ${messageOf(cause)} (${where}). Nothing was changed, and a job ` +
+        `with version ${from} goes on. Correct that step of versions(), and start the job again.`,
       { cause },
     );
   }

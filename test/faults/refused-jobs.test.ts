@@ -85,6 +85,12 @@ describe('a wrong option is refused, with the likely one, of', () => {
       runWith({ foldIntervalMs: -1 }),
       "run(): foldIntervalMs can't be -1: it takes a number",
     ],
+    [
+      'run',
+      runWith({ foldCpuShare: 0 }),
+      "foldCpuShare of run() can't be 0: it takes a number above",
+    ],
+    ['run', runWith({ foldCpuShare: 25 }), "foldCpuShare of run() can't be 25: it takes a number"],
     ['run', runWith({ durability: 'disc' }), `durability of run() can't be "disc": use 'disk' or`],
     ['run', runWith({ epoch: { epochMS: 1 } }), 'no option "epochMS": did you mean "epochMs"?'],
     ['run', () => run(copying), "run() needs either { data: './data' } or { broker }"],

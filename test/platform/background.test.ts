@@ -45,14 +45,25 @@ describe.each([
     await expect(failed).rejects.toThrow('exports no function absent');
   });
 
-  test('runs calls one after another', async () => {
+  test.each([
+    ['the log', 'one after another', 'log', [0, 1, 2]],
+    ['state', 'side by side', 'state', [2, 1, 0]],
+  ] as const)('runs calls for %s %s', async (_for, _how, lane, expected) => {
     const background = make();
     const log = new SharedArrayBuffer(4);
-    const turns = [50, 5, 0];
+    await background.run({ url, name: 'double', argument: 1, lane }); // it is loaded
+    const turns = [500, 50, 0];
     const order = turns.map((n) =>
-      background.run<number>({ url, name: 'order', argument: { turns: n, log } }),
+      background.run<number>({ url, name: 'order', argument: { turns: n, log }, lane }),
     );
-    expect(await Promise.all(order)).toEqual([0, 1, 2]);
+    expect(await Promise.all(order)).toEqual(expected);
+  });
+
+  test('tells what a call reports, before its result', async () => {
+    const told: unknown[] = [];
+    const onReport = (report: unknown) => told.push(report);
+    const counted = make().run({ url, name: 'countDown', argument: 3, onReport });
+    expect(await counted.then(() => [...told])).toEqual([{ left: 2 }, { left: 1 }, { left: 0 }]);
   });
 });
 

@@ -30,8 +30,12 @@ export function passFailpoint(_argument: unknown, platform: Platform): string {
   return 'passed';
 }
 
+export function countDown(from: number, _: Platform, report: (of: unknown) => void): void {
+  for (let left = from - 1; left >= 0; left--) report({ left });
+}
+
 export async function order(argument: { turns: number; log: SharedArrayBuffer }): Promise<number> {
   const log = new Int32Array(argument.log);
-  for (let i = 0; i < argument.turns; i++) await Promise.resolve();
+  for (let i = 0; i < argument.turns; i++) await new Promise((resolve) => setImmediate(resolve));
   return Atomics.add(log, 0, 1);
 }

@@ -1,69 +1,9 @@
 /** How a task's changelog gets into its state file while it runs, and what holds it up. */
 import { describe, expect, test } from 'vitest';
-import { MemoryBroker, RecordBatchBuilder } from '../../src/broker/index.ts';
-import { count, job, topic } from '../../src/dsl/index.ts';
-import { json, string } from '../../src/formats/index.ts';
 import type { BackgroundCall, Failpoint, Platform } from '../../src/platform/index.ts';
-import { type JobHandle, type RunOptions, run } from '../../src/runtime/index.ts';
 import { readAll } from '../support/operator-harness.ts';
-import { SimulatedMachine, type SimulatedProcess } from '../support/simulated-platform.ts';
-
-const words = topic('words', { key: string(), value: string() });
-const counts = topic('counts', { key: string(), value: json<unknown>() });
-const counting = job('counting', ({ from }) => {
-  from(words, { quietAfter: 'off' })
-    .keyBy((word) => word, { key: string() })
-    .aggregate({ n: count() })
-    .to(counts);
-});
-const changelog = { topic: '__counting-0-changelog', partition: 0 };
-
-/** A machine, a log, and the job in one process after another. */
-class Folded {
-  readonly machine: SimulatedMachine = new SimulatedMachine();
-  readonly broker: MemoryBroker = new MemoryBroker({
-    clock: this.machine.process().platform.clock,
-  });
-
-  async start(
-    options: RunOptions = {},
-    platform = (of: Platform): Platform => of,
-  ): Promise<JobHandle> {
-    if (this.broker.describeTopic('words') === undefined) {
-      await this.machine.until(this.broker.createTopic('words', { partitions: 1 }));
-    }
-    const handle = await run(counting, {
-      broker: this.broker,
-      platform: platform(this.machine.process().platform),
-      stateDirectory: '/data',
-      takeOver: true,
-      foldIntervalMs: 5000,
-      ...options,
-    });
-    await this.machine.settle();
-    return handle;
-  }
-
-  /** Each word once. */
-  async append(wordsCount: number): Promise<void> {
-    const builder = new RecordBatchBuilder();
-    for (let i = 0; i < wordsCount; i++) builder.append(0, null, words.value.encode(`word-${i}`));
-    const recordCount = wordsCount;
-    const batches = builder.build();
-    const append = { topic: 'words', partition: 0, batches, recordCount, maxTimestamp: 0 };
-    await this.machine.until(this.broker.append([append]));
-    await this.machine.settle();
-  }
-
-  /** What of the changelog is left, and its end. */
-  get changelog(): [start: number, end: number] {
-    return [this.broker.startOf(changelog), this.broker.endOf(changelog)];
-  }
-
-  get counts(): number {
-    return this.broker.endOf({ topic: 'counts', partition: 0 });
-  }
-}
+import type { SimulatedProcess } from '../support/simulated-platform.ts';
+import { counts, Folded } from './folded-job.ts';
 
 describe('a changelog', () => {
   test('is folded after the interval; then the log forgets it', async () => {

@@ -4,6 +4,7 @@ import { openDatabase } from '../../src/platform/sqlite.ts';
 import {
   type Change,
   type ChangelogReader,
+  type FoldStep,
   foldInSlices,
   type ListStore,
   type MapStore,
@@ -62,12 +63,18 @@ export class Changelog {
     return [...this.changes, ...this.#underWay];
   }
 
-  reader(): ChangelogReader {
-    const { start, end, changes } = this;
-    return { name: '__counting-0-changelog', start, end, read: (from) => changes.slice(from) };
+  /** Where it says that it begins. */
+  get statedStart(): number {
+    return this.start;
   }
 
-  fold(file: StateFile, incarnation = 1, sliceBytes = 1e9): Generator<void, void, void> {
+  reader(): ChangelogReader {
+    const { statedStart: start, end, changes } = this;
+    const read = (from: number) => changes.slice(Math.max(from, this.start));
+    return { name: '__counting-0-changelog', start, end, read };
+  }
+
+  fold(file: StateFile, incarnation = 1, sliceBytes = 1e9): Generator<FoldStep, void, void> {
     const from = file.foldedOffset;
     const range = { from, through: this.end, incarnation };
     return foldInSlices(file, this.foldable.slice(from), range, sliceBytes);
@@ -123,6 +130,6 @@ export function openStores(
 }
 
 /** Runs a fold to its end. */
-export function finish(fold: Generator<void, void, void>): void {
+export function finish(fold: Generator<FoldStep, void, void>): void {
   while (fold.next().done !== true);
 }

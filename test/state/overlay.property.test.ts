@@ -77,7 +77,7 @@ class Tried {
   readonly #stores = openStores(this.#changelog, this.#file);
   #model = new Map<string, string>();
   #committed = new Map<string, string>();
-  #fold: Generator<void, void, void> | undefined;
+  #fold: ReturnType<Changelog['fold']> | undefined;
   #pinned: Database.Database | undefined;
 
   take(of: Step): void {

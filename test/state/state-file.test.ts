@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/platform/sqlite.ts';
 import { foldInSlices, type StateFile } from '../../src/state/index.ts';
@@ -102,6 +103,53 @@ describe('a state file', () => {
   });
 });
 
+describe('the size of a state file', () => {
+  test('does not grow with what comes and goes: free pages are used again', () => {
+    const { file } = newFile();
+    const changelog = new Changelog();
+    const { state, timed } = openStores(changelog, file);
+    const sizes = Array.from({ length: 12 }, (_, round) => {
+      for (let i = 0; i < 500; i++) timed.put(round, keyOf(`key-${i}`), 'x'.repeat(100));
+      changelog.append(state);
+      finish(changelog.fold(file));
+      for (let i = 0; i < 500; i++) timed.delete(round, keyOf(`key-${i}`));
+      changelog.append(state);
+      finish(changelog.fold(file));
+      return file.bytes;
+    });
+    expect(sizes[0]).toBeGreaterThan(50_000);
+    expect(sizes.at(-1)).toBe(sizes[1]);
+    file.close();
+  });
+
+  test('of its write-ahead log falls back once nobody reads what is old', () => {
+    const { path, file } = newFile();
+    const reader = openDatabase(path, { durable: false });
+    reader.exec('BEGIN');
+    reader.prepare('SELECT * FROM entries').all();
+    let writes = 0;
+    const write = (bytes: number) => {
+      file.database
+        .prepare('INSERT OR REPLACE INTO entries VALUES (1, 0, 0, 1, 1, ?)')
+        .run(Buffer.alloc(bytes, ++writes)); // the same again would write nothing
+      return [file.walBytes, statSync(`${path}-wal`).size];
+    };
+    const mib = 2 ** 20;
+    const long = write(70 * mib);
+    expect(Math.min(...long)).toBeGreaterThan(70 * mib);
+    expect(file.emptyWal()).toBe(false);
+    expect(Math.min(...write(1))).toBeGreaterThan(70 * mib);
+    reader.close();
+    write(1); // moves it into the tables
+    const [inUse = 0, size = 0] = write(1);
+    expect(inUse).toBeLessThan(mib);
+    expect(size).toBeLessThan(65 * mib);
+    expect(file.emptyWal()).toBe(true);
+    expect([file.walBytes, statSync(`${path}-wal`).size]).toEqual([0, 0]);
+    file.close();
+  });
+});
+
 describe('a fold', () => {
   test('in slices writes all of it, and says that it is done with the last slice', () => {
     const { file } = newFile();
@@ -134,6 +182,52 @@ describe('a fold', () => {
     finish(changelog.fold(again, 2));
     expect(again.foldedOffset).toBe(changelog.end);
     again.close();
+  });
+
+  test.each([1, 2, 3, 4])('of many removed rows may end after slice %i of them', (slices) => {
+    const { path, file } = newFile();
+    const changelog = new Changelog();
+    const first = openStores(changelog, file);
+    for (let i = 0; i < 2500; i++) first.list.add(a, i);
+    first.list.add(b, 'kept');
+    changelog.append(first.state);
+    finish(changelog.fold(file));
+    first.list.clear(a);
+    first.list.add(a, 'new');
+    changelog.append(first.state);
+    const fold = changelog.fold(file, 1, 1);
+    for (let i = 0; i < slices; i++) expect(fold.next().done).toBe(false);
+    const left = rowsOf(path, 'entries').length;
+    expect(left).toBe([2501, 1501, 501, 1, 2][slices]);
+    file.close();
+    const again = openStateFile(path);
+    again.claim(2);
+    const { list } = openStores(changelog, again);
+    expect([[...list.values(a)], [...list.values(b)]]).toEqual([['new'], ['kept']]);
+    finish(changelog.fold(again, 2));
+    expect(rowsOf(path, 'entries')).toHaveLength(2);
+    again.close();
+  });
+
+  test('goes on after a write lock of somebody else, with nothing left out', () => {
+    const { path, file } = newFile();
+    const changelog = filledChangelog();
+    const writer = openDatabase(path, { durable: false });
+    file.neverWait();
+    const fold = changelog.fold(file, 1, 1);
+    const slices = Array.from({ length: 8 }, () => {
+      writer.exec('BEGIN IMMEDIATE');
+      const locked = fold.next();
+      writer.exec('ROLLBACK');
+      return [locked.value, fold.next().value];
+    });
+    expect(slices.slice(0, -1)).toEqual(Array.from({ length: 7 }, () => ['locked', 'written']));
+    expect(slices.at(-1)).toEqual(['locked', undefined]);
+    expect(file.foldedOffset).toBe(changelog.end);
+    const { path: other, file: unlocked } = newFile();
+    finish(changelog.fold(unlocked));
+    expect(rowsOf(path, 'entries')).toEqual(rowsOf(other, 'entries'));
+    for (const each of [writer, file, unlocked]) each.close();
   });
 
   test('that ends before one that was begun does not hide how far that had come', () => {

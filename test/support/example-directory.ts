@@ -16,7 +16,10 @@ function fixedPlatform(): Platform {
   const platform: Platform = {
     ...node,
     clock: { ...node.clock, now: () => startsAt },
-    process: { pid: 4711, host: 'host', startedAtMs: 123456, isAlive: () => true },
+    process: {
+      ...{ pid: 4711, host: 'host', startedAtMs: 123456 },
+      ...{ memoryBytesMax: 2 ** 32, isAlive: () => true },
+    },
     randomBytes: (length) => Uint8Array.from({ length }, () => next++),
   };
   return { ...platform, background: inlineBackground(platform) };

@@ -14,6 +14,7 @@
  * kill the process in `onFailpoint` or in `files.beforeOperation`.
  */
 import type Database from 'better-sqlite3';
+import { InTurn } from '../../src/platform/background.ts';
 import type {
   BackgroundCall,
   Clock,
@@ -127,8 +128,7 @@ export class SimulatedProcess {
   readonly #locks: SimulatedLock[] = [];
   #state: 'running' | 'stopped' | 'killed' = 'running';
   #held: (() => void)[] = [];
-  /** The background call under way. */
-  #background: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = new InTurn();
 
   constructor(machine: SimulatedMachine, pid: number) {
     this.pid = pid;
@@ -177,6 +177,7 @@ export class SimulatedProcess {
         pid: this.pid,
         host: 'simulated',
         startedAtMs: 0,
+        memoryBytesMax: 2 ** 32,
         isAlive: (pid) => this.#machine.isAlive(pid),
       },
       background: {
@@ -232,15 +233,13 @@ export class SimulatedProcess {
   }
 
   /**
-   * One call after another, in simulated time: a call that pauses lets others run. A killed process
-   * never hears of it.
+   * In simulated time: a call that pauses lets others run. A killed process never hears of it.
    */
   async #runInBackground<Result>(call: BackgroundCall): Promise<Result> {
     const transfer = [...(call.transfer ?? [])];
     const argument: unknown = structuredClone(call.argument, { transfer });
     await new Promise<void>((resolve) => this.#soon(resolve));
-    const result = this.#background.then(() => this.#callExport({ ...call, argument }));
-    this.#background = result.catch(() => {});
+    const result = this.#inTurn.run(call, () => this.#callExport({ ...call, argument }));
     try {
       return structuredClone(await result) as Result; // the caller knows what the function returns
     } catch (error) {
@@ -249,12 +248,14 @@ export class SimulatedProcess {
     }
   }
 
-  async #callExport({ url, name, argument }: BackgroundCall): Promise<unknown> {
+  async #callExport({ url, name, argument, onReport }: BackgroundCall): Promise<unknown> {
     const { time } = this.#machine;
     const module: Readonly<Record<string, unknown>> = await time.hold(import(url));
     const run = module[name];
     if (typeof run !== 'function') throw new TypeError(`${url} exports no function ${name}`);
-    return run(argument, this.platform);
+    return run(argument, this.platform, (report: unknown) => {
+      this.#run(() => onReport?.(structuredClone(report)));
+    });
   }
 
   #openDatabase(path: string, durable: boolean): Database.Database {

@@ -54,11 +54,20 @@ export class SimulatedTime {
     await this.settle();
     for (let timer = this.#next(until); timer !== undefined; timer = this.#next(until)) {
       this.#timers.delete(timer);
-      this.elapsedMs = timer.at;
+      this.#passTo(timer.at);
       timer.run();
       await this.settle();
     }
-    this.elapsedMs = until;
+    this.#passTo(until);
+  }
+
+  /** Something synchronous that takes a while: what falls due meanwhile runs late. */
+  work(ms: number): void {
+    this.elapsedMs += ms;
+  }
+
+  #passTo(ms: number): void {
+    this.elapsedMs = Math.max(this.elapsedMs, ms);
   }
 
   /** After one real turn of the event loop all promises that can go on have gone on. */
