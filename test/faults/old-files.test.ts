@@ -317,14 +317,14 @@ describe('changes nothing:', () => {
 
 describe('a write-ahead log that is gone', () => {
   test('of a state file makes it older: refused', async () => {
-    const directory = await diedWithout('fold.recorded', 'state/windows/windows-0.db');
+    const directory = await diedWithout('fold.recorded', 'state/windows/windows-0.db', 3);
     await expect(ended(start('child.ts', directory, 'history'))).rejects.toThrow(
       /windows-0\.db is missing or older than the log/,
     );
   });
 
   test('of the catalogue makes it older by a step: harmless', async () => {
-    const directory = await diedWithout('catalogue.committed', 'catalogue.db');
+    const directory = await diedWithout('catalogue.committed', 'catalogue.db', 2);
     const [again, intact] = [directory, join(root, 'wal-intact')].map((path) =>
       ended(start('child.ts', path, 'history')),
     );
@@ -332,9 +332,9 @@ describe('a write-ahead log that is gone', () => {
   });
 
   /** A directory in which a process died, and the write-ahead log of one of its databases went. */
-  async function diedWithout(step: Failpoint, database: string): Promise<string> {
+  async function diedWithout(step: Failpoint, database: string, passes: number): Promise<string> {
     const directory = join(root, `wal-${step}`);
-    await ended(start('child.ts', directory, 'history', step, '3'));
+    await ended(start('child.ts', directory, 'history', step, `${passes}`));
     const beside = files(directory, new RegExp(`^${database}-`));
     expect(beside).toContain(`${database}-wal`);
     for (const name of beside) rmSync(join(directory, name));

@@ -190,7 +190,7 @@ const mutants: readonly Mutant[] = [
     faults: ['kill'],
     changes: [
       {
-        file: 'runtime/open-task.ts',
+        file: 'runtime/assemble-task.ts',
         from: 'if (snapshot !== undefined) time.restore(snapshot);',
         to: '',
       },
