@@ -38,6 +38,7 @@ export {
   type ConnectedStreams,
   type ConnectFunctions,
   type CountDistinctOptions,
+  type CountWindowedStream,
   type CumulatingOptions,
   calendar,
   collect,

@@ -34,17 +34,32 @@ export class GraphBuilder {
     return { node: id, port: 'out' };
   }
 
-  /** The name of the codec of the keys that an edge carries, and how many versions it has. */
-  keyCodecOf({ node: id }: Edge): string | undefined {
-    const [graph, node] = [{ job: this.job, nodes: this.#nodes }, this.#nodes[id]];
-    const keyBy = node?.kind === 'keyBy' ? node : node && keyByOf(graph, node);
-    if (keyBy === undefined) return undefined;
-    const { name, versions = [] } = keyBy.codec;
-    return versions.length > 1 ? `${name} in version ${versions.length}` : name;
+  /**
+   * Keys are equal when their bytes are, so both sides must write them alike; `other` is undefined
+   * where it is no keyed stream of this job. Fails with `INVALID`.
+   */
+  checkKeyedAlike(call: string, own: Edge, other: Edge | undefined): void {
+    const codec = this.#keyCodecOf(own);
+    const its = other === undefined ? undefined : this.#keyCodecOf(other);
+    if (codec !== undefined && codec === its) return;
+    throw new MillraceError(
+      'INVALID',
+      `Job "${this.job}": ${call} takes keyed streams of the same job whose keys have one codec` +
+        `${its === undefined ? '' : `, not ${codec} and ${its}`}. Call keyBy() on both alike.`,
+    );
   }
 
   build(): Graph {
     this.#built = true;
     return { job: this.job, nodes: this.#nodes };
+  }
+
+  /** The name of the codec of the keys that an edge carries, and how many versions it has. */
+  #keyCodecOf({ node: id }: Edge): string | undefined {
+    const [graph, node] = [{ job: this.job, nodes: this.#nodes }, this.#nodes[id]];
+    const keyBy = node?.kind === 'keyBy' ? node : node && keyByOf(graph, node);
+    if (keyBy === undefined) return undefined;
+    const { name, versions = [] } = keyBy.codec;
+    return versions.length > 1 ? `${name} in version ${versions.length}` : name;
   }
 }

@@ -23,6 +23,7 @@ export {
 } from './aggregates/variance.ts';
 export type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
 export { ConnectedStreams, type ConnectFunctions } from './connected-streams.ts';
+export { CountWindowedStream } from './count-window.ts';
 export { type FromOptions, isJob, type JobContext, job } from './job.ts';
 export {
   GlobalPanes,

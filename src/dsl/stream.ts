@@ -20,6 +20,7 @@ import {
   type SplitStreams,
 } from './branches.ts';
 import { ConnectedStreams } from './connected-streams.ts';
+import { CountWindowedStream } from './count-window.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { GlobalStream } from './paned-stream.ts';
 import type { ProcessFunctions, StateSpecs } from './process.ts';
@@ -288,19 +289,9 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     return new ConnectedStreams(this, right);
   }
 
-  /** Keys are equal when their bytes are, so both sides must write them alike. */
   #checkKeyedAlike(call: string, other: KeyedStream<unknown, Key>): void {
-    const [own, its] = [this, other].map((of) =>
-      of instanceof KeyedStream && of.graph === this.graph
-        ? this.graph.keyCodecOf(of.edge)
-        : undefined,
-    );
-    if (own !== undefined && own === its) return;
-    throw new MillraceError(
-      'INVALID',
-      `Job "${this.graph.job}": ${call} takes keyed streams of the same job whose keys have one ` +
-        `codec${its === undefined ? '' : `, not ${own} and ${its}`}. Call keyBy() on both alike.`,
-    );
+    const isOfJob = other instanceof KeyedStream && other.graph === this.graph;
+    this.graph.checkKeyedAlike(call, this.edge, isOfJob ? other.edge : undefined);
   }
 
   /**
@@ -317,6 +308,16 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     const results = <Result>(edge: Edge) => new WindowResults<Result, Key, Value>(graph, edge);
     const parts = { graph, input, assigner, results };
     return assigner.kind === 'global' ? new GlobalStream(parts) : new WindowedStream(parts);
+  }
+
+  /**
+   * Groups the records of each key as they come, `count` at a time, whatever their event time.
+   * @example trades.keyBy((t) => t.symbol).countWindow(100).aggregate({ trades: count() })
+   */
+  countWindow(count: number): CountWindowedStream<Value, Key> {
+    const add = <Out>(name: string | undefined, definition: ProcessDefinition) =>
+      this.#addProcess<Out>('countWindow', name, definition);
+    return new CountWindowedStream(this.graph.job, count, add);
   }
 
   /**

@@ -243,7 +243,7 @@ export type TimedWindows<Value> = Exclude<WindowAssigner<Value>, GlobalWindows>;
 
 /** Fails with `INVALID` for what is none. */
 export function checkAssigner(assigner: WindowAssigner, job: string): void {
-  if (assigner?.kind in calls) return;
+  if (Object.hasOwn(calls, assigner?.kind)) return;
   throw new MillraceError(
     'INVALID',
     `Job "${job}": window() takes windows: call one of ${Object.values(calls).join('(), ')}().`,

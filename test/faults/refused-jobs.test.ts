@@ -137,6 +137,11 @@ describe('a wrong option is refused, with the likely one, of', () => {
     ['trigger', triggerWith(afterCount(3)), 'would fire once and lose the rest. Wrap them in'],
     ['trigger', triggerWith(afterWatermark(), { mode: 'adding' }), 'can\'t be "adding": use \'acc'],
     ['trigger', triggerWith(afterWatermark(), { moed: 'x' }), 'did you mean "mode"?'],
+    [
+      'countWindow',
+      () => job('x', ({ from }) => from(orders).keyBy(String).countWindow(1.5)),
+      'Job "x": countWindow() can\'t be given 1.5: it takes a whole number of records',
+    ],
     ['session', () => session(0), "The gap of session() can't be 0: it is at least one whole"],
     ['session', () => session(wrong({ gpa: () => 1 })), 'did you mean "gap"?'],
     ['session', () => session(wrong({ gap: '1m' })), 'session(): { gap } is a function, not 1m.'],

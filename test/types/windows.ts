@@ -93,6 +93,12 @@ export const assigners = job('assigners', ({ from }) => {
   all.allowedLateness('1d');
   // @ts-expect-error it has no begin and no end
   few.map(({ windowStart }) => windowStart);
+  const tens = keyed.countWindow(10).aggregate({ n: count() }, { name: 'tens', ttl: '1d' });
+  tens.map(({ n }) => n);
+  // @ts-expect-error it has no times
+  tens.map(({ windowEnd }) => windowEnd);
+  // @ts-expect-error nothing is late for it
+  tens.late.to(flights);
   // @ts-expect-error hopping needs to know how far
   hopping('1h');
   // @ts-expect-error windows need keys
