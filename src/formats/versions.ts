@@ -24,7 +24,9 @@ export interface Versioned<Value> extends Codec<Value> {
 }
 
 /**
- * The first version of values, keys or items that state keeps, then each later one with `to`.
+ * The first version of values, keys or items that state keeps, then each later one with `to`. State
+ * on disk is brought to the last one when a job with it starts. Not for topics, whose records do
+ * not say which version they are.
  *
  * @example
  * const count = versions<number>()

@@ -34,6 +34,8 @@ export interface MigrationOptions {
   readonly changelog: string;
   /** Stores of an attempt that was not finished. */
   readonly unfinished: readonly number[];
+  /** The highest number that a store has had in the changelog. */
+  readonly lastStore: number;
   readonly outdated: readonly OutdatedStore[];
   /** The tables, and how they are folded; undefined where the changelog holds all state. */
   readonly folded: FoldedTables | undefined;
@@ -120,13 +122,13 @@ class Migration {
   }
 
   async #foldInMemory(): Promise<Tables> {
-    const { broker, claim, changelog, changes } = this.#options;
+    const { broker, claim, changelog, changes, lastStore } = this.#options;
     const { task, incarnation } = claim;
     const file = new StateFile(openDatabaseInMemory(), changelog, { directoryId: broker.id, task });
     const through = broker.endOf({ topic: changelog, partition: 0 });
     const range = { from: 0, through, incarnation };
     for (const _ of foldInSlices(file, changes(), range, sliceBytes)) await this.#turn();
-    return { file, lastNumber: file.lastStore };
+    return { file, lastNumber: lastStore };
   }
 
   #storesIn({ file, lastNumber }: Tables): StoreMigration[] {

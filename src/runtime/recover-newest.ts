@@ -59,6 +59,7 @@ function migrate(
   return migrateState({
     ...options,
     unfinished: state.unfinished,
+    lastStore: state.lastStore,
     outdated,
     folded: file === undefined ? undefined : { file, statePath: file.path, ...folding },
     onProgress: options.onMigration,

@@ -98,7 +98,7 @@ function differencesBetween(known: StoreRecord, declared: DeclaredStore): string
         ? `${record[field]} (${record[text] ? 'text' : 'bytes'})`
         : record[field];
     const isOld = version !== undefined && known[version] < newest[version];
-    const where = isOld ? `version ${known[version]} of the job` : 'the job';
+    const where = isOld ? `the job (version ${known[version]})` : 'the job';
     const difference = `${shown(known)} on disk and ${shown(expected)} in ${where}`;
     return [`state "${known.name}" has the ${words} ${difference}`];
   });

@@ -151,6 +151,11 @@ export class TaskState implements StoreRegistry {
     return this.#recorded;
   }
 
+  /** The highest number that a store has had, as far as file and changelog know. */
+  get lastStore(): number {
+    return this.#lastStore;
+  }
+
   onRecovered(run: () => void): void {
     this.#onRecovered.push(run);
   }

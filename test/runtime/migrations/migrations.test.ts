@@ -39,13 +39,19 @@ const modes: readonly Mode[] = [
 
 type Run = readonly [Job, readonly ScriptStep[]];
 
+/** Starts a job, and waits until it has migrated its state, which folding has pauses in. */
+async function start(script: ScriptRun, job: Job): Promise<void> {
+  await script.start(job);
+  while (script.handle.status().state === 'starting') await script.machine.advance(1);
+}
+
 async function outputsOf(mode: Mode, ...runs: readonly Run[]): Promise<unknown[]> {
   const [first] = runs;
   if (first === undefined) return [];
   const script = new ScriptRun(first[0], mode);
   await script.makeTopics(1);
   for (const [next, steps] of runs) {
-    await script.start(next);
+    await start(script, next);
     for (const step of steps) await script.step(step);
     await script.stop();
   }
@@ -65,5 +71,25 @@ describe.each(modes)('a job of the newest version: $name', (mode) => {
     expect(await outputsOf(mode, [each[0], before], [each[1], []], [newest, after])).toEqual(
       expected,
     );
+  });
+
+  test('goes on after an attempt that went wrong halfway', async () => {
+    const expected = await outputsOf(mode, [newest, before], [newest, after]);
+    let steps = 0;
+    const wrong = versionedJob(3, (part, value) => {
+      if (part !== 'number') return `${value}!`;
+      if (++steps === 60) throw new Error('enough');
+      return value;
+    });
+    const script = new ScriptRun(versionedJob(1), mode);
+    await script.makeTopics(1);
+    await script.start();
+    for (const step of before) await script.step(step);
+    await script.stop();
+    await expect(start(script, wrong)).rejects.toThrow(/^State "kept\/pages": .*: enough/);
+    await start(script, newest);
+    for (const step of after) await script.step(step);
+    await script.finish(true);
+    expect(valuesOf(script.outputs(), 'told')).toEqual(expected);
   });
 });

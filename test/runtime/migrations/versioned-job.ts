@@ -6,10 +6,12 @@
 import {
   count,
   first,
+  hopping,
   job,
   list,
   map,
   reducing,
+  session,
   topic,
   tumbling,
   value,
@@ -149,10 +151,27 @@ export function versionedJob(version: JobVersion, spoil: Spoil = (_, of) => of):
       (visit) => user.make(visit.user),
       { key: user.codec },
     );
+    const counts = { who: first((visit: Visit) => visit.user), n: count() };
     byUser
       .window(tumbling('1000s'))
-      .aggregate({ who: first((visit) => visit.user), n: count() })
+      .aggregate(counts)
       .map(({ who, n }) => `${who} window ${n}`)
+      .to(told, { key: (text) => text });
+    byUser
+      .window(session('500s'))
+      .aggregate(counts, { name: 'sessions' })
+      .map(({ who, n }) => `${who} session ${n}`)
+      .to(told, { key: (text) => text });
+    byUser
+      .window(hopping('200s', { every: '100s' }))
+      .aggregate(counts, { name: 'hopping' })
+      .map(({ who, n }) => `${who} hopping ${n}`)
+      .to(told, { key: (text) => text });
+    byUser
+      .window(tumbling('1000s'))
+      .allowedLateness('10s')
+      .aggregate(counts, { name: 'panes' })
+      .map(({ who, n }) => `${who} pane ${n}`)
       .to(told, { key: (text) => text });
     byUser
       .process({
