@@ -116,14 +116,13 @@ export class Residency {
 
   /** Everything before `offset` of the changelog is folded. */
   foldedTo(offset: number): void {
-    for (
-      let [first] = this.#ends;
-      first !== undefined && first.end <= offset;
-      [first] = this.#ends
-    ) {
-      this.#folded = first.checkpoint;
-      this.#ends.shift();
+    let count = 0;
+    for (const { checkpoint, end } of this.#ends) {
+      if (end > offset) break;
+      this.#folded = checkpoint;
+      count++;
     }
+    this.#ends.splice(0, count); // at once: each `shift` of a long array moves all of it
   }
 
   /** An entry stands for a deletion, until that is folded. */

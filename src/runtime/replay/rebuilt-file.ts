@@ -109,24 +109,14 @@ export class RebuiltFile {
   /** The file holds all state as of the end of the task's changelog; nothing is added any more. */
   async complete(): Promise<void> {
     await this.#foldAll();
-    const { platform, broker, changelog, durable } = this.#options;
-    const { database } = this.#file;
-    const end = broker.endOf({ topic: changelog, partition: 0 });
-    withSqliteErrors(this.#path, () => {
-      database.transaction(() => {
-        this.#file.setMeta('folded_offset', end);
-        this.#file.setMeta('folding_through', end);
-      })();
-      const [log] = database.pragma('wal_checkpoint(TRUNCATE)') as { readonly busy: number }[];
-      assert(log?.busy === 0, 'nobody else has the new state file open');
-      database.close();
-    });
-    if (durable) {
-      const file = platform.files.open(this.#path, 'write'); // nobody has it open: no lock is lost
-      file.sync();
-      file.close();
-    }
-    platform.failpoint('rebuild.completed');
+    const { platform, broker, claim, changelog, durable } = this.#options;
+    this.#file.close();
+    const argument: CompleteRebuiltArgument = {
+      ...{ path: this.#path, directoryId: broker.id, task: claim.task, durable },
+      end: broker.endOf({ topic: changelog, partition: 0 }),
+    };
+    const call = { url: import.meta.url, name: 'completeRebuilt', argument };
+    await platform.background.run({ ...call, lane: 'state' });
   }
 
   /** Puts the complete file in its place; returns where the refused one is kept, if there is. */
@@ -232,4 +222,38 @@ function* changesIn(chunks: readonly Uint8Array[]): Generator<Change, void, void
     cursor.reset(bytes);
     while (cursor.next()) yield changeOf(cursor);
   }
+}
+
+interface CompleteRebuiltArgument {
+  readonly path: string;
+  readonly directoryId: string;
+  readonly task: string;
+  readonly durable: boolean;
+  /** Of the task's changelog. */
+  readonly end: number;
+}
+
+/** Runs in the background: syncing a large file takes long. */
+export function completeRebuilt(argument: CompleteRebuiltArgument, platform: Platform): void {
+  const { path, durable, end } = argument;
+  const database = platform.openDatabase(path, { durable: false });
+  try {
+    withSqliteErrors(path, () => {
+      const file = new StateFile(database, path, argument);
+      database.transaction(() => {
+        file.setMeta('folded_offset', end);
+        file.setMeta('folding_through', end);
+      })();
+      const [log] = database.pragma('wal_checkpoint(TRUNCATE)') as { readonly busy: number }[];
+      assert(log?.busy === 0, 'nobody else has the new state file open');
+    });
+  } finally {
+    database.close();
+  }
+  if (durable) {
+    const file = platform.files.open(path, 'write'); // nobody has it open: no lock is lost
+    file.sync();
+    file.close();
+  }
+  platform.failpoint('rebuild.completed');
 }
