@@ -9,6 +9,7 @@ const examples = {
   'abandoned-carts': () => import('./abandoned-carts.ts'),
   'best-bid': () => import('./best-bid.ts'),
   candles: () => import('./candles.ts'),
+  'dead-letters': () => import('./dead-letters.ts'),
 } as const;
 
 const name = process.argv[2] ?? '';

@@ -16,7 +16,7 @@ export {
   type ProducerRecord,
   type SentRecord,
 } from './producer.ts';
-export { RecordBatchBuilder } from './record-batch-builder.ts';
+export { type BatchMark, RecordBatchBuilder } from './record-batch-builder.ts';
 export { RecordCursor } from './record-cursor.ts';
 export type { Header } from './record-headers.ts';
 export { checkTopicName } from './topic-names.ts';

@@ -24,6 +24,14 @@ const batchBytesMax = 2 ** 31 - 1;
 /** Shorter copies are faster byte by byte than through TypedArray.set, which costs 20 ns. */
 const byteLoopMax = 24;
 
+/** How far a batch was written. */
+export interface BatchMark {
+  readonly position: number;
+  readonly recordCount: number;
+  readonly baseTimestamp: number;
+  readonly maxTimestamp: number;
+}
+
 /**
  * Makes record batches in Kafka's format v2, for `Broker.append`.
  *
@@ -80,6 +88,29 @@ export class RecordBatchBuilder {
   appendBody(timestamp: number, body: Uint8Array): void {
     const position = this.#beginRecord(timestamp, body.length);
     this.#endRecord(timestamp, copyBytes(this.#bytes, position, body));
+  }
+
+  /** What `rewind` goes back to. */
+  mark(): BatchMark {
+    return {
+      position: this.#position,
+      recordCount: this.#recordCount,
+      baseTimestamp: this.#baseTimestamp,
+      maxTimestamp: this.#maxTimestamp,
+    };
+  }
+
+  /** Drops what was added since `mark`. `built`: the batch that was built first since then. */
+  rewind(mark: BatchMark, built?: Uint8Array): void {
+    this.#position = batchHeaderBytes;
+    if (built !== undefined) {
+      this.#reserve(mark.position - batchHeaderBytes);
+      this.#bytes.set(built.subarray(0, mark.position));
+    }
+    this.#position = mark.position;
+    this.#recordCount = mark.recordCount;
+    this.#baseTimestamp = mark.baseTimestamp;
+    this.#maxTimestamp = mark.maxTimestamp;
   }
 
   /** One batch with base offset 0, in bytes of its own; the builder is empty afterwards. */

@@ -57,6 +57,7 @@ function program(terminal: Terminal): Command {
   addConsume(main, terminal);
   addSql(main, terminal);
   addState(main, terminal);
+  addRedrive(main, terminal);
   main
     .command('backup <target>')
     .description('copy the data directory, also while jobs run in it; the copy can be run')
@@ -184,6 +185,20 @@ function addState(main: Command, terminal: Terminal): void {
     async (name: string, options) =>
       (await import('./commands/state.ts')).drop(name, options, terminal),
   );
+}
+
+function addRedrive(main: Command, terminal: Terminal): void {
+  main
+    .command('redrive <topic>')
+    .description('send dead letters back to where they came from, each of them once')
+    .option(...dataOption, dataDefault)
+    .option('--to <topic>', 'send them to this topic instead')
+    .option('--job <name>', 'only the dead letters of this job')
+    .option('--limit <n>', 'at most this many', wholeNumber)
+    .option('--dry-run', 'send nothing, and tell how many would be sent')
+    .action(async (topic: string, options) =>
+      (await import('./commands/redrive.ts')).redriveTopic(topic, options, terminal),
+    );
 }
 
 function version(): string {

@@ -24,7 +24,14 @@ export {
 export type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
 export { ConnectedStreams, type ConnectFunctions } from './connected-streams.ts';
 export { CountWindowedStream } from './count-window.ts';
-export { type FromOptions, isJob, type JobContext, job } from './job.ts';
+export {
+  type FromOptions,
+  isJob,
+  type JobContext,
+  type JobOptions,
+  job,
+} from './job.ts';
+export type { DeadLetters, OnError, Retry } from './on-error.ts';
 export {
   GlobalPanes,
   GlobalStream,

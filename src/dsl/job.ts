@@ -11,6 +11,7 @@ import {
   type StartPosition,
 } from '../runtime/index.ts';
 import { GraphBuilder } from './graph-builder.ts';
+import { errorPolicyOf, type OnError } from './on-error.ts';
 import { checkStepName } from './step-options.ts';
 import { Stream } from './stream.ts';
 import type { ReadableTopic } from './topic.ts';
@@ -39,6 +40,13 @@ export interface FromOptions<Value> {
   readonly quietAfter?: Duration | 'off';
   /** Where to begin when the job has not read the topic before. Default `'earliest'`. */
   readonly start?: 'earliest' | 'latest' | { readonly timestamp: number | string };
+  /** What happens where a record of the topic fails. Default: as the job says. */
+  readonly onError?: OnError;
+}
+
+export interface JobOptions {
+  /** What happens where a record fails, where `from` does not say it. Default: `'fail'`. */
+  readonly onError?: OnError;
 }
 
 /** What a job is built with. */
@@ -54,7 +62,9 @@ export interface JobContext {
   ): Stream<Value, Key>;
 }
 
-const fromOptions = ['eventTime', 'outOfOrderness', 'idleAfter', 'quietAfter', 'start'] as const;
+const fromOptions = [
+  ...['eventTime', 'outOfOrderness', 'idleAfter', 'quietAfter', 'start', 'onError'],
+] as const;
 
 /**
  * A job: reads topics, computes, writes topics. It is built at once, so mistakes are thrown from
@@ -66,10 +76,17 @@ const fromOptions = ['eventTime', 'outOfOrderness', 'idleAfter', 'quietAfter', '
  *   from(flights).filter((f) => f.delay > 15).to(delayed);
  * });
  */
-export function job(name: string, build: (context: JobContext) => void): Job {
+export function job(
+  name: string,
+  build: (context: JobContext) => void,
+  options: JobOptions = {},
+): Job {
   checkJobName(name);
+  checkOptions(`job("${name}")`, options, ['onError']);
+  const { onError = 'fail' } = options;
+  errorPolicyOf(onError, `onError of job("${name}")`);
   const builder = new GraphBuilder(name);
-  build({ from: (topic, options = {}) => addSource(builder, topic, options) });
+  build({ from: (topic, of = {}) => addSource(builder, topic, { onError, ...of }) });
   const graph = builder.build();
   checkGraph(graph);
   nameSteps(graph);
@@ -125,6 +142,7 @@ function addSource<Key, Value>(
         ? Number.POSITIVE_INFINITY
         : durationMs(quietAfter, `quietAfter of ${where}`),
     start: startOf(options.start ?? 'earliest', where),
+    onError: errorPolicyOf(options.onError ?? 'fail', `onError of ${where}`),
   });
   return new Stream(builder, edge);
 }

@@ -10,7 +10,7 @@ interface Ageing {
 export function runningAggregate(aggregation: Aggregation, ageing: Ageing): ProcessDefinition {
   const { codec, name: shape } = aggregation;
   return {
-    state: { accumulator: { kind: 'value', codec, shape, ...ageing } },
+    state: { accumulator: { kind: 'value', codec, shape, changedInPlace: true, ...ageing } },
     onRecord(value, { state, timestamp }) {
       const accumulator = state.accumulator as ValueState<unknown>; // as declared
       const before = accumulator.get() ?? aggregation.create();

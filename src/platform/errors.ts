@@ -77,14 +77,30 @@ export function isMillraceError(error: unknown, code?: ErrorCode): error is Mill
   return error instanceof MillraceError && (code === undefined || error.code === code);
 }
 
+/** Causes that are looked at: a chain of them may be a circle. */
+const causesMax = 16;
+
+/** Something did not hold that must. */
+class BugError extends Error {}
+
+/** Whether `error`, or what caused it, is a violated assertion. */
+export function isBug(error: unknown): boolean {
+  let of: unknown = error;
+  for (let depth = 0; of instanceof Error && depth < causesMax; depth++) {
+    if (of instanceof BugError) return true;
+    of = of.cause;
+  }
+  return false;
+}
+
 /** States what must hold; a violation is a bug in Millrace and stops the job. */
 export function assert(condition: boolean, whatMustHold: string): asserts condition {
-  if (!condition) throw new Error(`Bug in Millrace: it must hold that ${whatMustHold}.`);
+  if (!condition) throw new BugError(`Bug in Millrace: it must hold that ${whatMustHold}.`);
 }
 
 /** Ends a switch over a union: compiles only if every case was handled. */
 export function unreachable(value: never): never {
-  throw new Error(`Bug in Millrace: unhandled case ${JSON.stringify(value)}.`);
+  throw new BugError(`Bug in Millrace: unhandled case ${JSON.stringify(value)}.`);
 }
 
 /** The message of anything that was thrown. */

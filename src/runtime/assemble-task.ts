@@ -50,7 +50,7 @@ export function assembleTask(options: TaskOptions): Task {
     topicIdOf: (topic) => broker.describeTopic(topic)?.id ?? 0,
   });
   return new Task({
-    ...{ name: claim.task, incarnation: claim.incarnation, epoch: claim.epoch },
+    ...{ name: claim.task, job: graph.job, incarnation: claim.incarnation, epoch: claim.epoch },
     ...{
       broker,
       clock,

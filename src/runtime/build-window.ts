@@ -91,5 +91,6 @@ function declareTimed({ stores, step, node, keys }: WindowStep, name: string) {
     value: aggregate.codec,
     keyCodec: keys.codec,
     shape: `${shapeOfWindows(assigner)}, ${aggregate.name}`,
+    changedInPlace: true,
   });
 }

@@ -7,6 +7,7 @@ import type { StoreRegistry } from '../state/index.ts';
 import { buildWindow } from './build-window.ts';
 import { keyByOf, labelOf, labelOfKind, nameSteps, parentsOf } from './compiler/names.ts';
 import {
+  deadLettersOf,
   type Edge,
   type Graph,
   type GraphNode,
@@ -43,6 +44,8 @@ export interface Chain {
   readonly timed: readonly TimedOperator[];
   /** One for each topic that is written. */
   readonly outputs: readonly TopicOutput[];
+  /** Those of them that take records that fail, by topic. */
+  readonly deadLetters: ReadonlyMap<string, TopicOutput>;
 }
 
 export interface ChainSource {
@@ -90,8 +93,16 @@ class ChainBuilder {
         receivers.set(node.id, this.#operator(node, to));
       }
     }
-    const outputs = [...this.#outputs.values()].reverse();
-    return { sources, timed: this.#timed.reverse(), outputs };
+    const deadLetters = this.#deadLetters(sources);
+    const outputs = [...[...this.#outputs.values()].reverse(), ...deadLetters.values()];
+    return { sources, timed: this.#timed.reverse(), outputs, deadLetters };
+  }
+
+  #deadLetters(sources: readonly ChainSource[]): ReadonlyMap<string, TopicOutput> {
+    const topics = sources.flatMap(({ node }) => deadLettersOf(node) ?? []);
+    return new Map(
+      topics.map((name) => [name, new TopicOutput(name, this.#options.partitionsOf(name))]),
+    );
   }
 
   #operator(node: Exclude<GraphNode, SourceNode>, to: Successors): Receiver {

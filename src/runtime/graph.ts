@@ -46,6 +46,19 @@ interface NodeBase {
   readonly name: string | undefined;
 }
 
+/** What happens where a record of a source fails. */
+export interface ErrorPolicy {
+  /** Before anything else, it is tried again; undefined: it is not. */
+  readonly retry: { readonly times: number; readonly backOffMs: number } | undefined;
+  /** Its topic takes what fails. */
+  readonly otherwise: 'fail' | 'skip' | { readonly deadLetters: string };
+}
+
+/** The topic that takes the records of a source that fail; undefined where there is none. */
+export function deadLettersOf({ onError }: SourceNode): string | undefined {
+  return typeof onError?.otherwise === 'object' ? onError.otherwise.deadLetters : undefined;
+}
+
 export interface SourceNode {
   readonly kind: 'source';
   readonly id: number;
@@ -59,6 +72,8 @@ export interface SourceNode {
   /** When all are silent this long, the watermark goes on with the clock. Infinity turns it off. */
   readonly quietAfterMs: number;
   readonly start: StartPosition;
+  /** Undefined: the job fails. */
+  readonly onError?: ErrorPolicy | undefined;
 }
 
 export interface MapNode extends NodeBase {
@@ -189,6 +204,8 @@ export interface ValueSpec<Value> extends Ageing {
   readonly codec: Codec<Value>;
   /** What must not change under the state besides the codec: the fields of an aggregate. */
   readonly shape?: string;
+  /** Values are plain JSON, and the step changes them in place before it sets them. */
+  readonly changedInPlace?: boolean;
 }
 
 export interface ListSpec<Value> extends Ageing {

@@ -13,6 +13,7 @@ export type {
   Aggregation,
   Branch,
   Edge,
+  ErrorPolicy,
   ExpiredEntry,
   Graph,
   GraphNode,
@@ -47,6 +48,7 @@ export {
 } from './log.ts';
 export { type QueryOptions, type QueryResult, query } from './query/query.ts';
 export type { SqlParameters, SqlValue } from './query/select.ts';
+export { type RedriveOptions, type RedriveSummary, redrive } from './redrive.ts';
 export { type Job, type RunOptions, run } from './run.ts';
 export type {
   AggregatingState,
@@ -59,6 +61,7 @@ export type {
   ValueState,
 } from './state.ts';
 export type {
+  FailedRecords,
   JobMetrics,
   JobState,
   JobStatus,

@@ -13,6 +13,7 @@ import type { Broker } from '../broker/index.ts';
 import { isMillraceError, messageOf, type Platform } from '../platform/index.ts';
 import type { Graph } from './graph.ts';
 import type { JobMetrics, JobState, JobStatus, PartitionStatus, RebuildStatus } from './status.ts';
+import { countsOf, noCounts, recordsOf, sumOf, type TaskCounts } from './task-counts.ts';
 import { TaskLoop, type TaskLoopOptions } from './task-loop.ts';
 
 /** A job that runs in this process. */
@@ -48,8 +49,6 @@ export interface JobRunnerOptions
   onEnd(): Promise<void>;
 }
 
-type Counts = Pick<JobMetrics, 'recordsRead' | 'recordsWritten' | 'lateRecords' | 'commits'>;
-
 const errorsMax = 100;
 const backOffFirstMs = 1000;
 const backOffMaxMs = 60_000;
@@ -73,7 +72,7 @@ export class JobRunner implements JobHandle {
   #wakeFromBackOff: (() => void) | undefined;
   #backOffMs = backOffFirstMs;
   #restarts = 0;
-  #before: Counts = noCounts;
+  #before: TaskCounts = noCounts;
   #statusDue = false;
 
   constructor(options: JobRunnerOptions) {
@@ -110,12 +109,12 @@ export class JobRunner implements JobHandle {
   }
 
   metrics(): JobMetrics {
-    const counts = countsOf(this.#loop);
+    const { failed, ...counts } = sumOf(this.#before, countsOf(this.#loop));
     return {
-      recordsRead: this.#before.recordsRead + counts.recordsRead,
-      recordsWritten: this.#before.recordsWritten + counts.recordsWritten,
-      lateRecords: this.#before.lateRecords + counts.lateRecords,
-      commits: this.#before.commits + counts.commits,
+      ...counts,
+      skippedRecords: recordsOf(failed, 'skipped'),
+      deadLetters: recordsOf(failed, 'dead letter'),
+      failedRecords: failed,
       restarts: this.#restarts,
       stateEntries: this.#loop?.task.parts.state.size ?? 0,
       unfoldedBytes: this.#loop?.unfoldedBytes ?? 0,
@@ -207,13 +206,7 @@ export class JobRunner implements JobHandle {
 
   /** A task that failed is gone; what it counted stays. */
   #countBefore(): void {
-    const counts = countsOf(this.#loop);
-    this.#before = {
-      recordsRead: this.#before.recordsRead + counts.recordsRead,
-      recordsWritten: this.#before.recordsWritten + counts.recordsWritten,
-      lateRecords: this.#before.lateRecords + counts.lateRecords,
-      commits: this.#before.commits + counts.commits,
-    };
+    this.#before = sumOf(this.#before, countsOf(this.#loop));
     this.#loop = undefined;
   }
 
@@ -252,20 +245,7 @@ export class JobRunner implements JobHandle {
   }
 }
 
-const noCounts = { recordsRead: 0, recordsWritten: 0, lateRecords: 0, commits: 0 } as const;
-
 const noFile = { stateFileBytes: 0, walBytes: 0 } as const;
-
-function countsOf(loop: TaskLoop | undefined): Counts {
-  if (loop === undefined) return noCounts;
-  const { context } = loop.task.parts;
-  return {
-    recordsRead: loop.task.recordsRead,
-    recordsWritten: context.written,
-    lateRecords: context.late,
-    commits: loop.commits,
-  };
-}
 
 /**
  * What may be otherwise next time: a full disk, a lock, a commit whose outcome only the log knows.

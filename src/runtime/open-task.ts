@@ -6,7 +6,13 @@
  * named. Start positions are resolved once and committed before the first record is read, so that a
  * crash can't make the job begin elsewhere.
  */
-import { type Broker, type Claim, RecordCursor, type TopicPartition } from '../broker/index.ts';
+import {
+  type Broker,
+  type Claim,
+  RecordCursor,
+  type TopicOptions,
+  type TopicPartition,
+} from '../broker/index.ts';
 import {
   isMillraceError,
   MillraceError,
@@ -25,7 +31,7 @@ import type { ChainSource } from './chain.ts';
 import { changeOf } from './changelog.ts';
 import { ClockLimit, type EpochBudget } from './epoch-limit.ts';
 import { epochsOf } from './epoch-log.ts';
-import type { Graph, SourceNode } from './graph.ts';
+import { deadLettersOf, type Graph, type SourceNode } from './graph.ts';
 import type { PartitionInput } from './partition-input.ts';
 import { type NewestState, type RecoveredState, recoverNewest } from './recover-newest.ts';
 import { recoverOrRebuild } from './replay/recover-or-rebuild.ts';
@@ -162,6 +168,18 @@ async function prepareTopics(graph: Graph, broker: Broker): Promise<void> {
     if (node.kind !== 'sink') continue;
     await ensureTopic(broker, node.topic.name, node.topic.partitions ?? partitions, false);
   }
+  await prepareDeadLetters(sources, broker);
+}
+
+/** They take whatever time their sources' records have. */
+async function prepareDeadLetters(sources: readonly SourceNode[], broker: Broker): Promise<void> {
+  for (const topic of new Set(sources.flatMap((node) => deadLettersOf(node) ?? []))) {
+    const read = sources.filter((node) => deadLettersOf(node) === topic);
+    const described = read.flatMap((node) => broker.describeTopic(node.topic.name) ?? []);
+    const partitions = Math.max(...described.map((of) => of.partitions.length));
+    const futureTimestampsMaxMs = Math.max(...described.map((of) => of.futureTimestampsMaxMs));
+    await ensureTopic(broker, topic, partitions, false, { futureTimestampsMaxMs });
+  }
 }
 
 async function ensureTopic(
@@ -169,10 +187,11 @@ async function ensureTopic(
   name: string,
   partitions: number,
   internal: boolean,
+  options: TopicOptions = {},
 ): Promise<void> {
   if (broker.describeTopic(name) !== undefined) return;
   try {
-    await broker.createTopic(name, { partitions, internal });
+    await broker.createTopic(name, { ...options, partitions, internal });
   } catch (error) {
     if (!isMillraceError(error, 'TOPIC_EXISTS')) throw error; // another process was faster
   }

@@ -6,10 +6,14 @@ import { type Broker, RecordCursor, type TopicPartition } from '../broker/index.
 import { isMillraceError, MillraceError, messageOf } from '../platform/index.ts';
 import type { ChainSource } from './chain.ts';
 import type { Key } from './operator.ts';
+import type { RawRecord } from './record-errors.ts';
 import { timeMax } from './time/time-max.ts';
 
 /** What an input needs of the log. */
 export type InputLog = Pick<Broker, 'endOf' | 'read'>;
+
+/** Records that can't be decoded are passed over so many at once, for a turn is to be short. */
+const undecodableAtOnce = 256;
 
 /** Bytes taken from the log at once. */
 const readBytes = 256 * 1024;
@@ -26,6 +30,12 @@ export class PartitionInput implements TopicPartition {
   time = 0;
   key: Key | null = null;
   offset = 0;
+  /** How often the record was tried without success. */
+  attempts = 0;
+  /** Whether `advance` has stopped among records that can't be decoded. */
+  isSkipping = false;
+  /** Told of a record that can't be decoded, which is then passed over; undefined: that fails. */
+  onUndecodable: ((error: unknown) => void) | undefined;
 
   readonly #broker: InputLog;
   readonly #cursor = new RecordCursor();
@@ -63,13 +73,18 @@ export class PartitionInput implements TopicPartition {
   /** Moves on from the current record, which has been processed. */
   consume(): void {
     this.position = this.offset + 1;
+    this.attempts = 0;
     this.advance();
   }
 
-  /** Decodes the next record before the noted end. */
+  /**
+   * Decodes the next record before the noted end. Those that can't be decoded are passed over, but
+   * not too many at once.
+   */
   advance(): void {
     this.hasNext = false;
-    for (;;) {
+    this.isSkipping = false;
+    for (let passed = 0; passed < undecodableAtOnce; ) {
       if (!this.#held && !this.#cursor.next()) {
         if (!this.#fetch()) return;
         continue;
@@ -77,9 +92,21 @@ export class PartitionInput implements TopicPartition {
       this.#held = this.#cursor.offset >= this.#end; // committed since: for the next epoch
       if (this.#held) return;
       if (this.#cursor.offset < this.position) continue;
-      this.#decode();
-      return;
+      if (this.#decode()) return;
+      passed++;
     }
+    this.isSkipping = true;
+  }
+
+  /** The record that it stands at, as it lies in its topic; not copied. */
+  raw(): RawRecord {
+    const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = this.#cursor;
+    return {
+      key: keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd),
+      value: valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd),
+      headers: this.#cursor.headers(),
+      timestamp,
+    };
   }
 
   /** `Topic/partition at offset n, key k`, for errors. */
@@ -102,11 +129,24 @@ export class PartitionInput implements TopicPartition {
     return true;
   }
 
-  #decode(): void {
+  /** False where that fails, and the record is passed over. */
+  #decode(): boolean {
+    this.offset = this.#cursor.offset;
+    try {
+      this.#decodeRecord();
+      this.hasNext = true;
+    } catch (error) {
+      if (this.onUndecodable === undefined) throw error;
+      this.onUndecodable(error);
+      this.position = this.offset + 1;
+    }
+    return this.hasNext;
+  }
+
+  #decodeRecord(): void {
     const cursor = this.#cursor;
     const { bytes, valueStart, valueEnd } = cursor;
     const { topic, eventTime } = this.source.node;
-    this.offset = cursor.offset;
     try {
       this.value = valueStart < 0 ? null : topic.value.decode(bytes, valueStart, valueEnd);
       this.key = this.#decodeKey();
@@ -114,7 +154,6 @@ export class PartitionInput implements TopicPartition {
       throw this.#undecodable(cause);
     }
     this.time = eventTime === undefined ? cursor.timestamp : this.#eventTime(eventTime);
-    this.hasNext = true;
   }
 
   #decodeKey(): Key | null {

@@ -1,4 +1,5 @@
 /** What a running job tells about itself. */
+import type { ErrorCode } from '../platform/index.ts';
 
 export type JobState = 'starting' | 'running' | 'restarting' | 'stopping' | 'stopped' | 'failed';
 
@@ -43,11 +44,26 @@ export interface JobStatus {
   readonly error: Error | undefined;
 }
 
+/** Records that failed in one way, and without which the job went on: docs/failing-records.md. */
+export interface FailedRecords {
+  /** As errors name it; `from-<topic>` where records can't be decoded. */
+  readonly step: string;
+  readonly code: ErrorCode;
+  readonly outcome: 'skipped' | 'dead letter';
+  readonly records: number;
+}
+
 /** Counters since the handle was made, unless said otherwise. */
 export interface JobMetrics {
   readonly recordsRead: number;
   readonly recordsWritten: number;
   readonly lateRecords: number;
+  /** Records that failed and were left out. */
+  readonly skippedRecords: number;
+  /** Records that failed and were sent to a topic of dead letters. */
+  readonly deadLetters: number;
+  /** The two by step and code. */
+  readonly failedRecords: readonly FailedRecords[];
   readonly commits: number;
   readonly restarts: number;
   /** Entries of state now: values, windows and timers. */

@@ -60,9 +60,11 @@ export class TaskLoop {
   get waitingFor(): string | undefined {
     const problem = this.#folding?.problem;
     const because = problem === undefined ? '' : `: ${problem}`;
-    if (!this.#mustWait()) return problem === undefined ? undefined : `folding${because}`;
-    const unfolded = `${this.unfoldedBytes} bytes of changelog are not in the state file yet`;
-    return `folding: ${unfolded}${because}`;
+    if (this.#mustWait()) {
+      const unfolded = `${this.unfoldedBytes} bytes of changelog are not in the state file yet`;
+      return `folding: ${unfolded}${because}`;
+    }
+    return this.task.errors.waitingFor ?? (problem === undefined ? undefined : `folding${because}`);
   }
 
   /** Until more is folded: too much changelog waits for it, or too much memory. */
@@ -98,6 +100,8 @@ export class TaskLoop {
       this.#folding?.hurry();
       return this.#wait(Number.POSITIVE_INFINITY);
     }
+    const { pauseMs } = task.errors;
+    if (pauseMs > 0) return this.#wait(pauseMs);
     task.beginEpoch();
     while (!task.turn() && !task.isFull()) await soon(this.#clock);
     if (task.parts.state.changes > changesInTurn) await soon(this.#clock);
@@ -149,7 +153,8 @@ export class TaskLoop {
   }
 
   #onChange(): void {
-    if (this.#wake !== undefined && this.task.hasInput() && !this.#mustWait()) this.#wakeUp();
+    if (this.#wake === undefined || !this.task.hasInput()) return;
+    if (!this.#mustWait() && this.task.errors.pauseMs === 0) this.#wakeUp();
   }
 
   #wakeUp(): void {

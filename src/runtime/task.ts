@@ -13,13 +13,7 @@
  * the log, so that nothing of a failed epoch stays.
  */
 import type { Appended, Commit } from '../broker/index.ts';
-import {
-  assert,
-  type Clock,
-  isMillraceError,
-  MillraceError,
-  messageOf,
-} from '../platform/index.ts';
+import { assert, type Clock } from '../platform/index.ts';
 import type { TaskState, ValueStore } from '../state/index.ts';
 import type { Chain } from './chain.ts';
 import { CommitBuilder } from './commit-builder.ts';
@@ -28,10 +22,12 @@ import type { EpochRecorder } from './epoch-log.ts';
 import type { EpochRecord } from './epoch-record.ts';
 import type { OperatorContext, TimedOperator } from './operator.ts';
 import type { InputLog, PartitionInput } from './partition-input.ts';
+import { RecordErrors } from './record-errors.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
 
 export interface TaskParts {
   readonly name: string;
+  readonly job: string;
   readonly incarnation: number;
   /** The epoch that was committed last. */
   readonly epoch: number;
@@ -53,17 +49,16 @@ type Decided = Pick<EpochRecord, 'idle' | 'watermark'>;
 
 const nothingDecided: Decided = { idle: undefined, watermark: undefined };
 
-/** What follows when a step has failed. */
-export const goesOn: string =
-  ' Nothing of this record was kept; after the fix the job goes on where it stood.';
-
 /** The key of records that the task keeps for itself. */
 const ownKey = '\0';
 
 export class Task {
   readonly #parts: TaskParts;
   readonly #commits: CommitBuilder;
+  readonly #errors: RecordErrors;
   #epochBegan = 0;
+  /** Whether the epoch has read a record that has a time. */
+  #hasMoved = false;
   /** What the epoch has done so far. */
   readonly #done: { records: number; fired: number } = { records: 0, fired: 0 };
   #recordsRead = 0;
@@ -73,13 +68,17 @@ export class Task {
   #isDone = false;
   #endsFiring = false;
   #timeChanged = false;
+  /** What the epoch has yet to begin with. */
+  #beginTime: (() => void) | undefined;
   /** What the clock decided when the epoch began. */
   #decided: Decided = nothingDecided;
 
   constructor(parts: TaskParts) {
     this.#parts = parts;
     this.#commits = new CommitBuilder(parts);
+    this.#errors = new RecordErrors(parts);
     for (const operator of parts.chain.timed) operator.watermark = parts.time.settled;
+    for (const input of parts.inputs) this.#errors.passOver(input, () => this.#countRead());
   }
 
   get parts(): TaskParts {
@@ -88,6 +87,11 @@ export class Task {
 
   get recordsRead(): number {
     return this.#recordsRead;
+  }
+
+  /** Records that failed, and how it pauses for one that is to be tried again. */
+  get errors(): Pick<RecordErrors, 'failed' | 'pauseMs' | 'waitingFor'> {
+    return this.#errors;
   }
 
   /** Whether a partition has records that were not read yet. */
@@ -130,22 +134,50 @@ export class Task {
    * replay says what was decided.
    */
   beginEpoch(decided?: Decided): void {
-    const { clock, context, inputs, time, limit } = this.#parts;
+    const { clock, context, inputs, limit } = this.#parts;
     context.now = clock.now();
     this.#epochBegan = clock.monotonicMs();
     limit.beginEpoch();
     this.#done.records = 0;
     this.#done.fired = 0;
     this.#isDone = false;
+    this.#hasMoved = false;
+    this.#decided = nothingDecided;
+    for (const input of inputs) input.noteEnd();
+    this.#beginTime = () => this.#decideTime(decided);
+    if (!this.#isSkipping()) this.#goOnWithTime();
+  }
+
+  /** Once it is known of each input whether it has a record, and of what time. */
+  #goOnWithTime(): void {
+    const { inputs, time } = this.#parts;
     for (const [index, input] of inputs.entries()) {
-      input.noteEnd();
       if (input.hasNext) time.sawNext(index, input.time);
     }
+    if (this.#beginTime === undefined) time.merge();
+    else this.#beginTime();
+    this.#beginTime = undefined;
+  }
+
+  #decideTime(decided: Decided | undefined): void {
+    const { time } = this.#parts;
     const before = time.watermark;
     this.#decided = decided ?? this.#decide();
     if (decided !== undefined) time.setIdleness(decided.idle);
     if (this.#decided.watermark !== undefined) time.watermark = this.#decided.watermark;
     this.#timeChanged ||= time.watermark !== before;
+  }
+
+  #isSkipping(): boolean {
+    return this.#parts.inputs.some((input) => input.isSkipping);
+  }
+
+  /** Goes on among records that can't be decoded; false while there may be more of them. */
+  #skipOn(): boolean {
+    for (const input of this.#parts.inputs) if (input.isSkipping) input.advance();
+    if (this.#isSkipping()) return false;
+    this.#goOnWithTime();
+    return true;
   }
 
   /** What only the clock knows, or a drain: who is idle, and how far time goes without records. */
@@ -175,6 +207,7 @@ export class Task {
   /** Whether the epoch is long enough to be committed although it is not done. */
   isFull(): boolean {
     const { limit, chain, state } = this.#parts;
+    if (this.#errors.pauseMs > 0) return true;
     let bytes = 0;
     for (const output of chain.outputs) bytes += output.bytes;
     return limit.endsEpoch(this.#done, state.changes, bytes);
@@ -183,7 +216,7 @@ export class Task {
   /** What the epoch did; undefined where it did nothing. */
   endEpoch(): Commit | undefined {
     const { time, timeStore } = this.#parts;
-    const hasRead = this.#done.records > 0;
+    const hasRead = this.#hasMoved;
     time.endEpoch(this.#isDone, hasRead, this.#epochBegan);
     if (this.#timeChanged || hasRead) timeStore.put(ownKey, time.snapshot());
     this.#timeChanged = false;
@@ -206,6 +239,7 @@ export class Task {
   }
 
   #work(): boolean {
+    if (this.#isSkipping() && !this.#skipOn()) return false;
     if (!this.#fireDue()) return false;
     for (;;) {
       const first = this.#earliest(-1);
@@ -245,23 +279,33 @@ export class Task {
     ) {
       if (limit.endsBeforeRecord(this.#done)) return false;
       const recordTime = input.time;
-      this.#process(input);
+      if (!this.#process(input)) return false;
       input.consume();
+      this.#hasMoved = true;
       const next = input.hasNext ? input.time : Number.NEGATIVE_INFINITY;
       time.observe(index, recordTime, next, othersMin, this.#epochBegan);
-      if (!this.#fireDue()) return false;
+      if (input.isSkipping || !this.#fireDue()) return false;
     }
     return true;
   }
 
-  #process(input: PartitionInput): void {
+  /** False where the record is to be tried again. */
+  #process(input: PartitionInput): boolean {
     this.#current = input;
     this.#inOperator = true;
     const { context } = this.#parts;
     context.key = input.key;
     context.sourcePartition = input.partition;
-    input.source.receiver.receive(input.value, input.time, input.key);
+    const { receiver, node } = input.source;
+    let isDone = true;
+    if (node.onError === undefined) receiver.receive(input.value, input.time, input.key);
+    else isDone = this.#errors.run(input, node.onError);
     this.#inOperator = false;
+    if (isDone) this.#countRead();
+    return isDone;
+  }
+
+  #countRead(): void {
     this.#done.records++;
     this.#recordsRead++;
   }
@@ -348,15 +392,6 @@ export class Task {
   #located(error: unknown): unknown {
     if (!this.#inOperator) return error;
     this.#inOperator = false;
-    const { step, key } = this.#parts.context;
-    const where = this.#current?.describe() ?? 'a timer or window that was due';
-    const keyText = key === null ? '' : `, keyed ${JSON.stringify(key.value)}`;
-    const code = isMillraceError(error) ? error.code : 'USER_FUNCTION';
-    return new MillraceError(
-      code,
-      `Step "${step.name}" (${step.kind}) failed: ${messageOf(error)} (${where}${keyText}).` +
-        goesOn,
-      { cause: error },
-    );
+    return this.#errors.located(error, this.#current);
   }
 }

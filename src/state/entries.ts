@@ -6,11 +6,15 @@
  *                                                                   may be evicted
  *
  * An entry without a value stands for a deletion that the tables do not know yet.
+ *
+ * While the journal is open, every change is noted in it before it is made. For that, `put` reads
+ * what the tables have; and a deleted entry is forgotten only when the record is kept.
  */
 import type { Codec } from '../formats/index.ts';
-import { isMillraceError, MillraceError } from '../platform/index.ts';
+import { assert, isMillraceError, MillraceError } from '../platform/index.ts';
 import type { ChangeWriter } from './change.ts';
-import type { EntryId, EntryTable } from './entry-table.ts';
+import { copyOf } from './copy-of.ts';
+import type { EntryBefore, EntryId, EntryTable } from './entry-table.ts';
 import type { Residency } from './residency.ts';
 import type { StateKey } from './stores.ts';
 
@@ -36,6 +40,7 @@ export abstract class Entries<Value> implements TaskStore {
   protected readonly residency: Residency;
   protected readonly table: EntryTable;
   readonly #store: number;
+  #isChangedInPlace = false;
   #changed: EntryId[] = [];
 
   constructor(name: string, codec: Codec<Value>, residency: Residency) {
@@ -47,6 +52,11 @@ export abstract class Entries<Value> implements TaskStore {
   }
 
   abstract get size(): number;
+
+  /** Who gets a value may change it in place: it is plain JSON, and copied to be put back. */
+  expectChangesInPlace(): void {
+    this.#isChangedInPlace = true;
+  }
 
   abstract recover(time: number, key: StateKey, item: string, value: Uint8Array | undefined): void;
 
@@ -87,14 +97,58 @@ export abstract class Entries<Value> implements TaskStore {
   /** Its value, decoded where nobody asked for it lately. */
   protected valueOf(entry: EntryId): Value | undefined {
     const object = this.table.object(entry) as Value | undefined;
-    if (object !== undefined || !this.table.isLive(entry)) return object;
-    return this.table.decode(entry, this.#decode);
+    if (!this.table.isLive(entry)) return object;
+    if (this.#isChangedInPlace && this.isUndoable) this.#noteLent(entry, object);
+    return object === undefined ? this.table.decode(entry, this.#decode) : object;
+  }
+
+  /** Whether the journal is open. */
+  protected get isUndoable(): boolean {
+    return this.residency.journal.isOpen;
+  }
+
+  /** A deleted entry need not be kept as a mark. */
+  protected forget(entry: EntryId): void {
+    if (!this.isUndoable) this.discard(entry);
+    else this.residency.journal.onKeep(() => this.#forgetDeleted(entry));
+  }
+
+  #forgetDeleted(entry: EntryId): void {
+    if (this.table.isPresent(entry) && !this.table.isLive(entry)) this.discard(entry);
   }
 
   protected set(entry: EntryId, value: Value | undefined): void {
+    if (this.isUndoable) this.#noteChange(entry);
     if (!this.table.change(entry, value)) return;
     this.residency.changes++;
     this.#changed.push(entry);
+  }
+
+  #noteChange(entry: EntryId): void {
+    const before = this.table.before(entry);
+    this.residency.journal.onUndo(() => this.#takeBack(entry, before));
+  }
+
+  #takeBack(entry: EntryId, before: EntryBefore): void {
+    const wasLive = this.table.isLive(entry);
+    this.table.revert(entry, before);
+    if (!before.isChanged) {
+      const last = this.#changed.pop();
+      assert(last === entry, 'changes are taken back in the reverse order');
+      this.residency.changes--;
+    }
+    this.tookBack(entry, before, wasLive);
+    if (before.isNew) this.discard(entry);
+  }
+
+  /** An entry is as it was before a change; `wasLive`: whether it had a value until now. */
+  protected tookBack(_entry: EntryId, _before: EntryBefore, _wasLive: boolean): void {}
+
+  /** Its object may be changed in place: an entry that is not changed has its bytes. */
+  #noteLent(entry: EntryId, object: Value | undefined): void {
+    const before = this.table.before(entry);
+    const copy = before.isChanged ? copyOf(object) : undefined;
+    this.residency.journal.onUndo(() => this.table.revert(entry, { ...before, object: copy }));
   }
 
   /** A new entry of this store, before it has a value. */

@@ -21,6 +21,16 @@ const removal = 32;
 /** It stands among those with an object, or did when it had one. */
 const listed = 64;
 
+/** An entry as it was before a change. */
+export interface EntryBefore {
+  readonly isLive: boolean;
+  readonly isChanged: boolean;
+  /** Of an entry that was changed; the others have their bytes. */
+  readonly object: unknown;
+  /** It was just made. */
+  readonly isNew: boolean;
+}
+
 const pageBits = 10;
 const pageSize = 2 ** pageBits;
 
@@ -180,6 +190,23 @@ export class EntryTable {
     const isFirst = !this.#has(id, changed);
     this.#set(id, changed | used);
     return isFirst;
+  }
+
+  /** What `revert` needs. */
+  before(id: EntryId): EntryBefore {
+    const [isLive, isChanged] = [this.#has(id, live), this.#has(id, changed)];
+    const object = isChanged ? this.#page(id).values[id & (pageSize - 1)] : undefined;
+    return { isLive, isChanged, object, isNew: !isLive && !isChanged && this.checkpoint(id) === 0 };
+  }
+
+  /** Takes back what was changed since `before`, also in the object itself. */
+  revert(id: EntryId, { isLive, isChanged, object }: EntryBefore): void {
+    if (isLive) this.#set(id, live);
+    else this.#clear(id, live);
+    if (isChanged) this.#set(id, changed);
+    else this.#clear(id, changed);
+    if (object === undefined) this.#dropObject(id);
+    else this.#keepObject(id, object);
   }
 
   /** What was changed is written by `checkpoint`: as these bytes, or as a deletion. */

@@ -40,6 +40,15 @@ class Elements {
     this.entries.set(item, entry);
   }
 
+  get lastAdded(): string {
+    return this.#lastAdded;
+  }
+
+  /** An item is as if it had never been added; `before`: the one that was added before it. */
+  takeBack(item: string, before: string): void {
+    if (item === this.#lastAdded) this.#lastAdded = before; // else more was read since
+  }
+
   /** The items in memory now, in order. */
   ordered(): string[] {
     const items = [...this.entries.keys()];
@@ -142,14 +151,15 @@ abstract class ItemStore<Value> extends Entries<Value> {
   protected putItem(key: StateKey, item: string, value: Value): void {
     this.check(value);
     const elements = this.#elementsOf(key);
-    this.set(elements.entries.get(item) ?? this.#add(elements, item), value);
+    const stored = this.isUndoable ? this.#find(elements, item) : elements.entries.get(item);
+    this.set(stored ?? this.#addNew(elements, item), value);
   }
 
   protected deleteItem(key: StateKey, item: string): void {
     const entry = this.#find(this.#elementsOf(key), item);
     if (entry === undefined || !this.table.isLive(entry)) return;
     this.set(entry, undefined);
-    if (!this.#mayBeStored && !this.residency.keepsMarks) this.discard(entry);
+    if (!this.#mayBeStored && !this.residency.keepsMarks) this.forget(entry);
   }
 
   /** See `ValueStore.keys`. */
@@ -222,6 +232,15 @@ abstract class ItemStore<Value> extends Entries<Value> {
     return entry;
   }
 
+  /** An item that the tables do not have either. */
+  #addNew(elements: Elements, item: string): EntryId {
+    const { lastAdded } = elements;
+    if (this.isUndoable) {
+      this.residency.journal.onUndo(() => elements.takeBack(item, lastAdded));
+    }
+    return this.#add(elements, item);
+  }
+
   #keep(elements: Elements): void {
     if (!this.#keys.has(elements.key)) this.table.account(elementsBytes);
     this.#keys.set(elements.key, elements);
@@ -257,17 +276,31 @@ abstract class ItemStore<Value> extends Entries<Value> {
   }
 
   /** All elements of a key are gone, in memory and as far as memory is concerned. */
-  #replace({ key, entries }: Elements): EntryId {
+  #replace(replaced: Elements): EntryId {
+    const { key, entries } = replaced;
     for (const entry of entries.values()) {
       if (this.table.isChanged(entry)) this.set(entry, undefined);
-      this.table.remove(entry);
     }
+    const remove = () => {
+      for (const entry of entries.values()) this.table.remove(entry);
+    };
+    if (this.isUndoable) this.#noteReplaced(replaced, remove);
+    else remove();
     this.#size -= entries.size;
     const elements = new Elements(key, parts.complete);
     elements.removal = this.make(0, key, '');
     this.table.markRemoval(elements.removal);
     this.#keep(elements);
     return elements.removal;
+  }
+
+  #noteReplaced(replaced: Elements, remove: () => void): void {
+    const wasKept = this.#keys.get(replaced.key) === replaced;
+    this.residency.journal.onKeep(remove);
+    this.residency.journal.onUndo(() => {
+      if (wasKept) this.#keep(replaced);
+      this.#size += replaced.entries.size;
+    });
   }
 }
 

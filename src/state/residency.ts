@@ -12,6 +12,7 @@
  */
 import type { TaskStore } from './entries.ts';
 import { type EntryId, EntryTable } from './entry-table.ts';
+import { UndoJournal } from './undo-journal.ts';
 
 /** The checkpoint of what was recovered from the changelog. */
 const recoveredCheckpoint = 1;
@@ -48,6 +49,8 @@ export interface ResidencyOptions {
 
 export class Residency {
   readonly table: EntryTable;
+  /** What the record in work has changed. */
+  readonly journal: UndoJournal = new UndoJournal();
   /** Entries that changed since the last checkpoint. */
   changes = 0;
   readonly recovered: number = recoveredCheckpoint;

@@ -46,6 +46,8 @@ export interface StoreDeclaration<Value> {
    * Anything else that must not change under the state: the window's size, the aggregate's fields.
    */
   readonly shape?: string;
+  /** Values are plain JSON, and who gets one may change it before it puts it. Default false. */
+  readonly changedInPlace?: boolean;
 }
 
 export interface MapDeclaration<Item, Value> extends StoreDeclaration<Value> {

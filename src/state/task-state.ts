@@ -36,6 +36,7 @@ import type {
   ValueStore,
 } from './stores.ts';
 import { MemoryTimedStore } from './timed-store.ts';
+import type { UndoJournal } from './undo-journal.ts';
 import { MemoryValueStore } from './value-store.ts';
 
 /** The changelog of a task, as far as it is committed. */
@@ -107,16 +108,20 @@ export class TaskState implements StoreRegistry {
   value<Value>(declaration: StoreDeclaration<Value>): ValueStore<Value> {
     const declared = declaredStore('value', declaration);
     return this.#declare(declared, (number, rows) => {
-      const { name, value } = declaration;
-      return new MemoryValueStore(number, name, value, this.#residency, rows);
+      const { name, value, changedInPlace = false } = declaration;
+      const store = new MemoryValueStore(number, name, value, this.#residency, rows);
+      if (changedInPlace) store.expectChangesInPlace();
+      return store;
     });
   }
 
   timed<Value>(declaration: StoreDeclaration<Value>): TimedStore<Value> {
     const declared = declaredStore('timed', declaration);
     return this.#declare(declared, (number, rows) => {
-      const { name, value } = declaration;
-      return new MemoryTimedStore(number, name, value, this.#residency, rows);
+      const { name, value, changedInPlace = false } = declaration;
+      const store = new MemoryTimedStore(number, name, value, this.#residency, rows);
+      if (changedInPlace) store.expectChangesInPlace();
+      return store;
     });
   }
 
@@ -131,8 +136,10 @@ export class TaskState implements StoreRegistry {
   map<Item, Value>(declaration: MapDeclaration<Item, Value>): MapStore<Item, Value> {
     const declared = declaredStore('map', declaration, declaration.item);
     return this.#declare(declared, (number, rows) => {
-      const { name, item, value } = declaration;
-      return new MemoryMapStore(number, name, { item, value }, this.#residency, rows);
+      const { name, item, value, changedInPlace = false } = declaration;
+      const store = new MemoryMapStore(number, name, { item, value }, this.#residency, rows);
+      if (changedInPlace) store.expectChangesInPlace();
+      return store;
     });
   }
 
@@ -191,6 +198,11 @@ export class TaskState implements StoreRegistry {
     this.#residency.changes = 0;
     for (const store of this.#inOrder) count += store.takeChanges(write, checkpoint);
     return count;
+  }
+
+  /** What one record changes, so that it can be undone. */
+  get journal(): UndoJournal {
+    return this.#residency.journal;
   }
 
   /** What was taken last is committed; it ends before offset `end` of the changelog. */

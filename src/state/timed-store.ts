@@ -12,7 +12,7 @@
 import type { Codec } from '../formats/index.ts';
 import { timedKey } from './change.ts';
 import { Entries } from './entries.ts';
-import type { EntryId } from './entry-table.ts';
+import type { EntryBefore, EntryId } from './entry-table.ts';
 import { KeyMap } from './key-map.ts';
 import type { Residency } from './residency.ts';
 import type { StoreRows } from './store-rows.ts';
@@ -78,7 +78,8 @@ export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStor
 
   put(time: number, key: StateKey, value: Value): void {
     this.check(value);
-    const entry = this.#inMemory(time, key) ?? this.#add(time, key);
+    const stored = this.isUndoable ? this.#find(time, key) : this.#inMemory(time, key);
+    const entry = stored ?? this.#add(time, key);
     const wasLive = this.table.isLive(entry);
     this.set(entry, value);
     if (!wasLive) this.#count(time, key);
@@ -92,7 +93,7 @@ export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStor
     if (this.residency.keepsMarks || this.#mayBeStored({ time, key })) {
       this.#settleLast(); // while there is a mark
     } else {
-      this.discard(entry);
+      this.forget(entry);
     }
   }
 
@@ -145,6 +146,12 @@ export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStor
   override sweep(entry: EntryId): void {
     this.#settleLast(); // while there is a mark
     super.sweep(entry);
+  }
+
+  protected override tookBack(entry: EntryId, { isLive }: EntryBefore, wasLive: boolean): void {
+    const time = this.table.time(entry);
+    if (wasLive && !isLive) this.#uncount(time);
+    if (!wasLive && isLive) this.#count(time, this.table.key(entry));
   }
 
   protected override recordKey(entry: EntryId): Uint8Array {

@@ -43,21 +43,22 @@ export class MemoryValueStore<Value> extends Entries<Value> implements ValueStor
   }
 
   get(key: StateKey): Value | undefined {
-    const entry = this.#entries.get(key) ?? this.#fromTables(key);
+    const entry = this.#find(key);
     return entry === undefined ? undefined : this.valueOf(entry);
   }
 
   put(key: StateKey, value: Value): void {
     this.check(value);
-    this.set(this.#entries.get(key) ?? this.#add(key), value);
+    const stored = this.isUndoable ? this.#find(key) : this.#entries.get(key);
+    this.set(stored ?? this.#add(key), value);
   }
 
   delete(key: StateKey): void {
-    const entry = this.#entries.get(key) ?? this.#fromTables(key);
+    const entry = this.#find(key);
     if (entry === undefined || !this.table.isLive(entry)) return;
     this.set(entry, undefined);
     const mayForget = this.#groups[groupOf(key)] === parts.complete;
-    if (mayForget && !this.residency.keepsMarks) this.discard(entry);
+    if (mayForget && !this.residency.keepsMarks) this.forget(entry);
   }
 
   *keys(): Generator<StateKey, void, void> {
@@ -90,6 +91,10 @@ export class MemoryValueStore<Value> extends Entries<Value> implements ValueStor
 
   protected override unlink(entry: EntryId): void {
     this.#entries.delete(this.table.key(entry));
+  }
+
+  #find(key: StateKey): EntryId | undefined {
+    return this.#entries.get(key) ?? this.#fromTables(key);
   }
 
   #add(key: StateKey): EntryId {

@@ -188,6 +188,40 @@ describe('produce', () => {
   });
 });
 
+describe('redrive', () => {
+  test('sends dead letters back once, and tells what it would do', async () => {
+    const millrace = commandLine();
+    const told = (job: string) => ({
+      ...{ trace: 'x', 'millrace.job': job, 'millrace.step': 'map-1 of clicks' },
+      ...{ 'millrace.kind': 'map', 'millrace.code': 'USER_FUNCTION', 'millrace.message': 'no' },
+      ...{ 'millrace.topic': 'clicks', 'millrace.partition': '0', 'millrace.offset': '0' },
+      ...{ 'millrace.timestamp': '7', 'millrace.failed-at': '8', 'millrace.attempts': '1' },
+    });
+    const letter = (value: string, job: string) =>
+      JSON.stringify({ key: 'k', value, timestamp: 7, headers: told(job) });
+    const letters = [letter('a', 'one'), letter('b', 'two'), letter('c', 'one')];
+    await millrace('topics create clicks --data DATA');
+    await millrace('produce dead --json --create --data DATA', `${letters.join('\n')}\n`);
+    await millrace('produce dead --data DATA', 'no letter\n');
+    const none = ', 1 that are no dead letters\n';
+    expect(await millrace('redrive dead --dry-run --data DATA')).toEqual(
+      ok(`would send 3 records${none}`),
+    );
+    expect(await millrace('redrive dead --job one --limit 1 --data DATA')).toEqual(
+      ok(`sent 1 record, 1 left${none}`),
+    );
+    expect(await millrace('redrive dead --data DATA')).toEqual(ok(`sent 2 records${none}`));
+    expect(await millrace('redrive dead --data DATA')).toEqual(ok(`sent 0 records${none}`));
+    const sent = linesOf(await millrace('consume clicks --json --data DATA'));
+    expect(sent.map(({ value }) => value)).toEqual(['a', 'c', 'b']);
+    expect(sent[0]).toMatchObject({ key: 'k', timestamp: 7, headers: { trace: 'x' } });
+    expect(await millrace('redrive deat --data DATA')).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining('There is no topic "deat"'),
+    });
+  });
+});
+
 describe('what can not be done is said', () => {
   test.each([
     ['consume clicks', 'There is no Millrace data in'],

@@ -117,11 +117,13 @@ export function openStores(
   const value = json<unknown>();
   const text = { name: 'string', text: true };
   const bytes = { name: 'bytes', text: false };
-  const keyed = state.value({ name: 'step/keyed', value, keyCodec: text });
+  const changedInPlace = true;
+  const keyed = state.value({ name: 'step/keyed', value, keyCodec: text, changedInPlace });
   const timed = state.timed({
     name: 'step/timed',
     value: { ...value, text: false },
     keyCodec: bytes,
+    changedInPlace,
   });
   const list = state.list({ name: 'step/list', value, keyCodec: bytes });
   const map = state.map({ name: 'step/map', item: string(), value, keyCodec: text });

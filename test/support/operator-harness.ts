@@ -21,6 +21,8 @@ import {
   RecordCursor,
   type TopicOptions,
 } from '../../src/broker/index.ts';
+import { topic } from '../../src/dsl/index.ts';
+import { bytes } from '../../src/formats/index.ts';
 import { isMillraceError, type Platform } from '../../src/platform/index.ts';
 import {
   type Graph,
@@ -208,7 +210,7 @@ export class ScriptRun {
 
   outputs(): Outputs {
     const outputs: Record<string, readonly OutputRecord[]> = {};
-    for (const topic of sinksOf(this.#job.graph)) {
+    for (const topic of [...sinksOf(this.#job.graph), ...deadLettersIn(this.#job.graph)]) {
       for (const { partition } of this.broker.describeTopic(topic.name)?.partitions ?? []) {
         outputs[`${topic.name}/${partition}`] = readAll(this.broker, topic, partition);
       }
@@ -327,6 +329,15 @@ function sourcesOf(graph: Graph): TopicSpec[] {
 function sinksOf(graph: Graph): TopicSpec[] {
   const sinks = graph.nodes.flatMap((node) => (node.kind === 'sink' ? [node.topic] : []));
   return [...new Map(sinks.map((topic) => [topic.name, topic])).values()];
+}
+
+/** As they are: nobody decodes what may be undecodable. */
+function deadLettersIn(graph: Graph): TopicSpec[] {
+  const names = graph.nodes.flatMap((node) => {
+    const otherwise = node.kind === 'source' ? node.onError?.otherwise : undefined;
+    return typeof otherwise === 'object' ? [otherwise.deadLetters] : [];
+  });
+  return [...new Set(names)].map((name) => topic(name, { key: bytes(), value: bytes() }));
 }
 
 function appendsOf(graph: Graph, records: readonly ScriptRecord[], batchRecords: number): Append[] {

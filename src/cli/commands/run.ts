@@ -117,6 +117,8 @@ function progressOf(status: JobStatus): string {
     `${metrics.lateRecords} late`,
     `watermark ${time}`,
   ];
+  if (metrics.skippedRecords > 0) parts.push(`${metrics.skippedRecords} skipped`);
+  if (metrics.deadLetters > 0) parts.push(`${metrics.deadLetters} dead letters`);
   if (waitingFor !== undefined) parts.push(`waiting for ${waitingFor}`);
   return `${job}: ${parts.join(', ')}`;
 }

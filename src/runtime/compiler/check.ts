@@ -1,6 +1,12 @@
 /** Pass: refuses graphs that can't mean anything, naming the step and the remedy. */
 import { MillraceError } from '../../platform/index.ts';
-import type { Graph, GraphNode, SinkNode, SourceNode } from '../graph.ts';
+import {
+  deadLettersOf,
+  type Graph,
+  type GraphNode,
+  type SinkNode,
+  type SourceNode,
+} from '../graph.ts';
 
 /** Fails with `INVALID`. */
 export function checkGraph(graph: Graph): void {
@@ -14,6 +20,25 @@ export function checkGraph(graph: Graph): void {
   }
   checkSources(graph, sources);
   checkLoops(graph, sources, sinks);
+  checkDeadLetters(graph, sources, sinks);
+}
+
+function checkDeadLetters(
+  graph: Graph,
+  sources: readonly SourceNode[],
+  sinks: readonly SinkNode[],
+): void {
+  for (const source of sources) {
+    const topic = deadLettersOf(source);
+    if (topic === undefined) continue;
+    const isRead = sources.some((node) => node.topic.name === topic);
+    if (!isRead && !sinks.some((node) => node.topic.name === topic)) continue;
+    throw invalid(
+      graph,
+      `its dead letters go to topic "${topic}", which it ${isRead ? 'reads' : 'writes'} ` +
+        'itself. Give them a topic of their own',
+    );
+  }
 }
 
 function checkSources(graph: Graph, sources: readonly SourceNode[]): void {

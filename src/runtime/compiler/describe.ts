@@ -64,7 +64,7 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
     case 'source':
       return (
         `from ${node.topic.name} (key ${node.topic.key.name}, value ` +
-        `${node.topic.value.name}) ${describeTime(node)}`
+        `${node.topic.value.name}) ${describeTime(node)}${describePolicy(node)}`
       );
     case 'map':
     case 'filter':
@@ -146,6 +146,16 @@ function describeTime(node: GraphNode & { kind: 'source' }): string {
     `quiet after ${formatMs(node.quietAfterMs)}`,
     `starts at ${start}`,
   ].join(', ');
+}
+
+function describePolicy({ onError }: GraphNode & { kind: 'source' }): string {
+  if (onError === undefined) return '';
+  const { retry, otherwise } = onError;
+  const again =
+    retry === undefined ? '' : `${retry.times} more tries from ${formatMs(retry.backOffMs)} on, `;
+  const last =
+    typeof otherwise === 'object' ? `dead letters to ${otherwise.deadLetters}` : otherwise;
+  return `, on error: ${again}${last}`;
 }
 
 function describeState({ state }: ProcessDefinition): string {

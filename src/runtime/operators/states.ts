@@ -2,7 +2,7 @@
 import { MillraceError, unreachable } from '../../platform/index.ts';
 import type { KeyFormat, StoreRegistry } from '../../state/index.ts';
 import { ttlMs } from '../duration.ts';
-import type { AggregatingSpec, MapSpec, ReducingSpec, StateSpec } from '../graph.ts';
+import type { AggregatingSpec, MapSpec, ReducingSpec, StateSpec, ValueSpec } from '../graph.ts';
 import type {
   AggregatingState,
   EntryOptions,
@@ -53,7 +53,7 @@ class StateDeclaration {
     const spec = this.#spec;
     switch (spec.kind) {
       case 'value': {
-        const { values, expiry } = this.#values(spec.codec, spec.shape ?? '');
+        const { values, expiry } = this.#values(spec);
         return { state: this.#valueState(values), expiry };
       }
       case 'list':
@@ -61,12 +61,14 @@ class StateDeclaration {
       case 'map':
         return this.#map(spec);
       case 'reducing': {
-        const { values, expiry } = this.#values(spec.codec, '');
+        const { values, expiry } = this.#values({ codec: spec.codec });
         return { state: this.#reducingState(values, spec), expiry };
       }
       case 'aggregating': {
         const { aggregate } = spec;
-        const { values, expiry } = this.#values(aggregate.codec, aggregate.name, aggregate.result);
+        const { codec, name: shape } = aggregate;
+        const declared = { codec, shape, changedInPlace: true };
+        const { values, expiry } = this.#values(declared, aggregate.result);
         return { state: this.#aggregatingState(values, spec), expiry };
       }
       default:
@@ -75,12 +77,12 @@ class StateDeclaration {
   }
 
   #values(
-    codec: Extract<StateSpec, { readonly kind: 'value' }>['codec'],
-    shape: string,
+    { codec, shape = '', changedInPlace = false }: Omit<ValueSpec<unknown>, 'kind' | 'ttl'>,
     resultOf?: (value: unknown) => unknown,
   ): { readonly values: Values; readonly expiry: Expiry | undefined } {
     const { stores, keyCodec } = this.#context;
-    const store = stores.value({ name: this.#name, keyCodec, value: codec, shape });
+    const name = this.#name;
+    const store = stores.value({ name, keyCodec, value: codec, shape, changedInPlace });
     const expiry = this.#expiry(valueCells(store, keyCodec, resultOf));
     return { values: expiry === undefined ? store : ageingValues(store, expiry), expiry };
   }

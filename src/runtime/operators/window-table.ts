@@ -62,6 +62,7 @@ export class PaneTable {
       ...parts,
       name: windows,
       value: aggregate.codec,
+      changedInPlace: true,
       shape: `${shape}; ${aggregate.name}`,
     });
     this.panes = stores.map({
@@ -85,6 +86,7 @@ export class WindowTable {
       keyCodec,
       item: boundsCodec,
       value: aggregate.codec,
+      changedInPlace: true,
       shape: `${shape}, ${aggregate.name}`,
     });
     this.ends = new WindowTimes(stores, `${step}/window ends`, keyCodec);

@@ -125,13 +125,13 @@ export class TaskTime {
    */
   updateIdleness(now: number): void {
     if (this.#caughtUp) for (const partition of this.partitions) markIdle(partition, now);
-    this.#merge();
+    this.merge();
   }
 
   /** In place of `updateIdleness`: idleness as it was recorded; undefined: as it is. */
   setIdleness(idle: readonly boolean[] | undefined): void {
     for (const [i, isIdle] of (idle ?? []).entries()) this.#at(i).idle = isIdle;
-    this.#merge();
+    this.merge();
   }
 
   /**
@@ -189,7 +189,8 @@ export class TaskTime {
     }
   }
 
-  #merge(): void {
+  /** Moves the watermark as far as the partitions allow. */
+  merge(): void {
     const merged = this.othersMin(-1);
     if (merged === Number.POSITIVE_INFINITY || merged <= this.watermark) return;
     this.watermark = merged;

@@ -1,0 +1,195 @@
+/**
+ * What a job does with a record that fails, as the policy of its source says.
+ *
+ *   run the record ──> it fails ──> everything it did is undone ──┬─> retry: again, after a pause
+ *                                                                 ├─> skip, or dead letter
+ *                                                                 └─> fail: the job ends
+ *
+ * A record is what comes out of a source, with all that it leads to in the steps behind it. What
+ * becomes due afterwards (windows, timers, ends of lives) is no part of it: that belongs to many
+ * records or to none, and where it fails, so does the job.
+ *
+ * A record that is skipped, or becomes a dead letter, has moved event time as one that the first
+ * step filters out. One that can't be decoded has no time, and moves nothing.
+ */
+import type { Header } from '../broker/index.ts';
+import {
+  type Clock,
+  type ErrorCode,
+  isBug,
+  isMillraceError,
+  MillraceError,
+  messageOf,
+} from '../platform/index.ts';
+import type { TaskState } from '../state/index.ts';
+import type { Chain } from './chain.ts';
+import { deadLetterHeaders } from './dead-letters.ts';
+import type { ErrorPolicy } from './graph.ts';
+import type { OperatorContext, Step } from './operator.ts';
+import type { PartitionInput } from './partition-input.ts';
+import type { FailedRecords } from './status.ts';
+
+export interface RecordErrorsParts {
+  readonly job: string;
+  readonly clock: Clock;
+  readonly chain: Chain;
+  readonly context: OperatorContext;
+  readonly state: TaskState;
+}
+
+/** A record as it lies in its topic. */
+export interface RawRecord {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly Header[];
+  readonly timestamp: number;
+}
+
+/** What follows when a step has failed. */
+export const goesOn: string =
+  ' Nothing of this record was kept; after the fix the job goes on where it stood.';
+
+const backOffMaxMs = 60_000;
+
+/** Failures that a record can be blamed for; others, such as a full disk, end the job. */
+const codesOfRecords: readonly ErrorCode[] = ['USER_FUNCTION', 'ENCODE', 'DECODE', 'INVALID'];
+
+export class RecordErrors {
+  readonly #parts: RecordErrorsParts;
+  readonly #failed = new Map<string, FailedRecords>();
+  /** Monotonic clock: no record is tried before. */
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+  #pausedBy: string | undefined;
+
+  constructor(parts: RecordErrorsParts) {
+    this.#parts = parts;
+  }
+
+  /** What was skipped or became a dead letter so far. */
+  get failed(): readonly FailedRecords[] {
+    return [...this.#failed.values()];
+  }
+
+  /** For how long nothing is to be read, in ms. */
+  get pauseMs(): number {
+    if (this.#pausedBy === undefined) return 0;
+    return Math.max(0, this.#pausedUntil - this.#parts.clock.monotonicMs());
+  }
+
+  /** Why nothing is read; undefined while it is. */
+  get waitingFor(): string | undefined {
+    return this.pauseMs > 0 ? this.#pausedBy : undefined;
+  }
+
+  /** Runs the next record of `input`; false where it is to be tried again after a pause. */
+  run(input: PartitionInput, policy: ErrorPolicy): boolean {
+    const { context } = this.#parts;
+    const { late, written } = context;
+    this.#pausedBy = undefined;
+    this.#begin();
+    try {
+      input.source.receiver.receive(input.value, input.time, input.key);
+    } catch (error) {
+      this.#undo();
+      context.late = late;
+      context.written = written;
+      return this.#handle(input, policy, error);
+    }
+    this.#keep();
+    return true;
+  }
+
+  /**
+   * Lets `input` go on behind records that can't be decoded, if its policy says so. They are not
+   * tried again: bytes do not change. `count` is called for each.
+   */
+  passOver(input: PartitionInput, count: () => void): void {
+    const otherwise = input.source.node.onError?.otherwise ?? 'fail';
+    if (otherwise === 'fail') return;
+    const step = { name: `from-${input.topic}`, kind: 'source' };
+    input.onUndecodable = (error) => {
+      if (!isOfRecord(error)) throw error;
+      this.#giveUp(input, otherwise, { step, error, attempts: 1 });
+      count();
+    };
+  }
+
+  /** Says where a function of the user failed. `input`: undefined where something was due. */
+  located(error: unknown, input: PartitionInput | undefined): MillraceError {
+    const { step, key } = this.#parts.context;
+    const where = input?.describe() ?? 'a timer or window that was due';
+    const keyText = key === null ? '' : `, keyed ${JSON.stringify(key.value)}`;
+    const code = isMillraceError(error) ? error.code : 'USER_FUNCTION';
+    return new MillraceError(
+      code,
+      `Step "${step.name}" (${step.kind}) failed: ${messageOf(error)} (${where}${keyText}).` +
+        goesOn,
+      { cause: error },
+    );
+  }
+
+  #begin(): void {
+    const { state, chain } = this.#parts;
+    state.journal.begin();
+    for (const output of chain.outputs) output.begin();
+  }
+
+  #keep(): void {
+    const { state, chain } = this.#parts;
+    state.journal.keep();
+    for (const output of chain.outputs) output.keep();
+  }
+
+  #undo(): void {
+    const { state, chain } = this.#parts;
+    state.journal.undo();
+    for (const output of chain.outputs) output.undo();
+  }
+
+  #handle(input: PartitionInput, { retry, otherwise }: ErrorPolicy, error: unknown): boolean {
+    if (!isOfRecord(error)) throw error;
+    input.attempts++;
+    const { step } = this.#parts.context;
+    if (retry !== undefined && input.attempts <= retry.times) {
+      const backOffMs = Math.min(retry.backOffMs * 2 ** (input.attempts - 1), backOffMaxMs);
+      this.#pausedUntil = this.#parts.clock.monotonicMs() + backOffMs;
+      this.#pausedBy =
+        `try ${input.attempts + 1} of a record on which step "${step.name}" failed: ` +
+        `${messageOf(error)} (${input.describe()})`;
+      return false;
+    }
+    if (otherwise === 'fail') throw error;
+    this.#giveUp(input, otherwise, { step, error, attempts: input.attempts });
+    return true;
+  }
+
+  #giveUp(
+    input: PartitionInput,
+    otherwise: Exclude<ErrorPolicy['otherwise'], 'fail'>,
+    { step, error, attempts }: { readonly step: Step; readonly error: unknown; attempts: number },
+  ): void {
+    const code = isMillraceError(error) ? error.code : 'USER_FUNCTION';
+    this.#count(step.name, code, otherwise === 'skip' ? 'skipped' : 'dead letter');
+    if (otherwise === 'skip') return;
+    const { job, chain, context } = this.#parts;
+    const { topic, partition, offset } = input;
+    const { key, value, timestamp, headers } = input.raw();
+    const told = deadLetterHeaders(headers, {
+      ...{ job, step: step.name, kind: step.kind, code, message: messageOf(error) },
+      ...{ topic, partition, offset, timestamp, 'failed-at': context.now, attempts },
+    });
+    const output = chain.deadLetters.get(otherwise.deadLetters);
+    output?.append(partition % output.partitions, timestamp, key, value, told);
+  }
+
+  #count(step: string, code: ErrorCode, outcome: FailedRecords['outcome']): void {
+    const name = JSON.stringify([step, code, outcome]);
+    const records = (this.#failed.get(name)?.records ?? 0) + 1;
+    this.#failed.set(name, { step, code, outcome, records });
+  }
+}
+
+function isOfRecord(error: unknown): boolean {
+  if (isBug(error)) return false;
+  return !isMillraceError(error) || codesOfRecords.includes(error.code);
+}
