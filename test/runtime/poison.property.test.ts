@@ -135,8 +135,7 @@ function jobOf({ onError, isReference, isUndecodable = false }: Settings): Job {
           [kind, time, state.seen.get(), state.short.get(), [...state.agedItems.values()]],
           [[...state.agedByN.entries()], state.counted.get(), [...state.items.values()]],
         ],
-        // Elements of a list that end together go in no order that is promised.
-        onExpire: ({ state, value: of }) => (state === 'agedItems' ? [] : [['expired', state, of]]),
+        onExpire: ({ state, value: of }) => [['expired', state, of]],
       })
       .map((of) => JSON.stringify(of)) // undefined becomes null
       .to(to('processed'));

@@ -57,11 +57,11 @@ const writtenCodec: Codec<Written> = {
     JSON.parse(Buffer.from(bytes.subarray(start, end)).toString()) as Written, // as written
 };
 
-/** The place of an element in its list. */
+/** The place of an element in its list: texts sort as places do. In SQL `printf('%016d')`. */
 const index: Codec<unknown> = {
   name: 'index',
   text: true,
-  encode: (place) => Buffer.from(String(place)),
+  encode: (place) => Buffer.from(String(place).padStart(16, '0')),
   decode: (bytes, start, end) => Number(Buffer.from(bytes.subarray(start, end)).toString()),
 };
 

@@ -110,7 +110,7 @@ class ViewDefinition {
     for (const time of timerKinds) {
       const written = this.#numbers.get(expiryStore(record.name, time, 'written'));
       if (written === undefined) continue;
-      const of = record.kind === 'list' ? 'CAST(r.item AS TEXT)' : 'r.item';
+      const of = record.kind === 'list' ? "printf('%016d', r.item)" : 'r.item';
       const at = this.#overlay.valueAt(written, 'r', of);
       const after = this.#ttlMs(expiryStore(record.name, time, 'adopted'));
       const end = `(w ->> '$.at') + coalesce(w ->> '$.own', ${after})`;

@@ -35,6 +35,24 @@ const byVisit = { eventTime: (v: Visit) => v.at, quietAfter: 'off' } as const;
 const textsOf = (outputs: Outputs) => valuesOf(outputs, 'found');
 
 describe('state with a time-to-live', () => {
+  test('of a list loses elements that end together in the order in which they came', async () => {
+    const listed = job('listed', ({ from }) => {
+      from(visits, byVisit)
+        .keyBy(() => 'all')
+        .process({
+          state: { users: list<string>({ ttl: 100 }) },
+          onRecord({ user }, { state }) {
+            state.users.add(user);
+          },
+          onExpire: ({ value: user }) => [user],
+        })
+        .to(found());
+    });
+    const users = Array.from({ length: 12 }, (_, i) => `user ${i}`);
+    const script = [{ records: [...users.map((user) => visit(user, 1)), visit('later', 1000)] }];
+    expect(textsOf(await sameInEveryMode(listed, script))).toEqual(users);
+  });
+
   test('tells what is lost as its users see it, and takes what onExpire sets', async () => {
     const lossy = job('lossy', ({ from }) => {
       from(visits, byVisit)
