@@ -109,6 +109,6 @@ test('state that is rebuilt is what it was', async () => {
       await expectSameState(scripted, keeping, { stateMemoryMax, unfoldedBytesMax });
       expect(scripted.outputs()).toEqual(outputs);
     }),
-    { numRuns: scriptsTried(20) },
+    { numRuns: scriptsTried(12) },
   );
 });
