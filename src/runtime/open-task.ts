@@ -97,13 +97,12 @@ export async function openTask(options: OpenTaskOptions): Promise<OpenedTask | u
   await prepareTopics(graph, broker);
   const name = taskNameOf(graph.job);
   const claim = await broker.claim(name, { takeOver: options.takeOver });
+  let opened: OpenedTask | undefined;
   try {
-    const opened = await openClaimed(options, claim);
-    if (opened === undefined) await broker.release(claim);
+    opened = await openClaimed(options, claim);
     return opened;
-  } catch (error) {
-    await broker.release(claim).catch(() => {}); // whoever fenced us holds it
-    throw error;
+  } finally {
+    if (opened === undefined) await broker.release(claim).catch(() => {}); // a successor holds it
   }
 }
 

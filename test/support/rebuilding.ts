@@ -9,6 +9,7 @@ import {
 import { type Job, type JobHandle, type RunOptions, run } from '../../src/runtime/index.ts';
 import { changelogOf, taskNameOf } from '../../src/runtime/open-task.ts';
 import { StateCommits } from '../../src/runtime/state-commits.ts';
+import { encodeStoreRecord } from '../../src/state/change.ts';
 import { storeKey } from '../../src/state/index.ts';
 import type { SimulatedMachine } from './simulated-platform.ts';
 import { dumpState, type StateDump, statePathOf } from './state-dump.ts';
@@ -64,17 +65,33 @@ export async function expectSameState(
 }
 
 /** Drops all state of the job that has such a name. */
-export async function drop({ machine, broker }: Stopped, job: Job, name: string): Promise<void> {
-  const { platform } = machine.process();
-  const stores = Object.entries(stateOf({ machine, broker }, job)).filter(
-    ([, { store }]) => (store as { readonly name: string }).name.includes(name), // as recorded
+export async function drop(stopped: Stopped, job: Job, name: string): Promise<void> {
+  const stores = Object.entries(stateOf(stopped, job)).filter(([, { store }]) =>
+    store.name.includes(name),
   );
-  const task = taskNameOf(job.name);
-  const claim = await machine.until(broker.claim(task, { takeOver: true }));
-  const commits = new StateCommits(broker, platform.clock, claim, changelogOf(task));
   const changes = stores.map(([number]) => ({ key: storeKey(Number(number)), value: null }));
-  const names = stores.map(([, { store }]) => (store as { readonly name: string }).name);
-  await machine.until(commits.commit(changes, names));
+  const names = stores.map(([, { store }]) => store.name);
+  await commitOutside(stopped, job, (commits) => commits.commit(changes, names));
+}
+
+/** A commit that is not recorded, as bringing state to another version is. It changes nothing. */
+export async function commitUnrecorded(stopped: Stopped, job: Job): Promise<void> {
+  const changes = Object.entries(stateOf(stopped, job)).map(([number, { store }]) => ({
+    key: storeKey(Number(number)),
+    value: encodeStoreRecord(store),
+  }));
+  await commitOutside(stopped, job, (commits) => commits.commit(changes));
+}
+
+async function commitOutside(
+  { machine, broker }: Stopped,
+  job: Job,
+  commit: (commits: StateCommits) => Promise<void>,
+): Promise<void> {
+  const task = taskNameOf(job.name);
+  const { clock } = machine.process().platform;
+  const claim = await machine.until(broker.claim(task, { takeOver: true }));
+  await machine.until(commit(new StateCommits(broker, clock, claim, changelogOf(task))));
   await machine.until(broker.release(claim));
 }
 

@@ -3,11 +3,11 @@ import type { Broker } from '../../src/broker/index.ts';
 import type { Platform } from '../../src/platform/index.ts';
 import { taskNameOf } from '../../src/runtime/open-task.ts';
 import { takeSnapshot } from '../../src/runtime/query/task-snapshot.ts';
-import { StateFile } from '../../src/state/index.ts';
+import { StateFile, type StoreRecord } from '../../src/state/index.ts';
 
 /** By the number of the store: what is recorded of it, and its rows in their order. */
 export type StateDump = Readonly<
-  Record<number, { readonly store: unknown; readonly rows: readonly unknown[] }>
+  Record<number, { readonly store: StoreRecord; readonly rows: readonly string[] }>
 >;
 
 /** The state file, with what of the changelog is not in it. */

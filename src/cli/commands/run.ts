@@ -77,9 +77,10 @@ function tell(handle: JobHandle, say: (line: string) => void): void {
     next: (next) => {
       status = next;
       const { rebuild } = next;
-      if (rebuild !== undefined && rebuild.done !== saidOfRebuild)
-        say(rebuildOf(rebuild, next.job));
-      saidOfRebuild = rebuild?.done;
+      if (rebuild !== undefined && rebuild.done !== saidOfRebuild) {
+        saidOfRebuild = rebuild.done;
+        say(rebuildOf(next.job, rebuild));
+      }
       if (next.state === said) return;
       said = next.state;
       say(stateOf(next));
@@ -97,7 +98,7 @@ function stateOf({ job, state, error }: JobStatus): string {
   return `${job}: ${state}${because}`;
 }
 
-function rebuildOf({ because, done, total, replaced }: RebuildStatus, job: string): string {
+function rebuildOf(job: string, { because, done, total, replaced }: RebuildStatus): string {
   if (!done) return `${job}: rebuilding its state, because ${because}`;
   const kept = replaced === undefined ? '' : `; the file that was refused is kept as ${replaced}`;
   return `${job}: its state was rebuilt from ${total} commits${kept}`;

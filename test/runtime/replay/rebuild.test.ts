@@ -12,6 +12,7 @@ import { lookMs, plainMode } from '../../support/operator-harness-modes.ts';
 import { byReading, type Reading, readings } from '../../support/operator-harness-scripts.ts';
 import {
   changedBroker,
+  commitUnrecorded,
   drop,
   expectSameState,
   loseState,
@@ -171,6 +172,16 @@ describe('epochs are repeated', () => {
     await expectSameState(stopped, withTtl('2h'));
   });
 
+  test('although state was brought to another version in between', async () => {
+    const stopped = await stoppedAfter();
+    await commitUnrecorded(stopped, counts);
+    await stopped.start();
+    await stopped.append([reading(50)]);
+    await stopped.finish(false);
+    await commitUnrecorded(stopped, counts);
+    await expectSameState(stopped, counts);
+  });
+
   test('that end in the middle of firing', async () => {
     const keys = Array.from({ length: 300 }, (_, i) => reading(5, 0, `key ${i}`));
     const epoch = { turnMs: 2 * lookMs, epochMs: 5 * lookMs };
@@ -191,7 +202,12 @@ describe('epochs are repeated', () => {
       ...stateFile,
       epoch: { epochRecords: 20 },
     });
+    let folds = 0;
+    stopped.machine.onFailpoint = (name) => {
+      if (name === 'rebuild.folded') folds++;
+    };
     await expectSameState(stopped, counts, { stateMemoryMax: 1, unfoldedBytesMax: 1 });
+    expect(folds).toBeGreaterThan(20);
   });
 });
 
