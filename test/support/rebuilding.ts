@@ -86,7 +86,7 @@ export async function commitUnrecorded(stopped: Stopped, job: Job): Promise<void
 async function commitOutside(
   { machine, broker }: Stopped,
   job: Job,
-  commit: (commits: StateCommits) => Promise<void>,
+  commit: (commits: StateCommits) => Promise<unknown>,
 ): Promise<void> {
   const task = taskNameOf(job.name);
   const { clock } = machine.process().platform;
