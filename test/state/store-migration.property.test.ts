@@ -65,7 +65,8 @@ function declared(kind: Kind, newer: Newer): DeclaredStore {
 function changeOf(store: number, kind: Kind, { time, key, item, value }: Row, to: Newer): Change {
   const keyBytes = to.key ? Buffer.from(`${key}!`) : Buffer.from(key);
   const itemBytes = to.item ? Buffer.from(Buffer.from(item).toString('hex')) : Buffer.from(item);
-  const ofItem = kind === 'list' ? placeOf(item.length) : itemBytes.toString('latin1');
+  const place = item.reduce((sum, byte) => sum * 256 + byte, 0);
+  const ofItem = kind === 'list' ? placeOf(place) : itemBytes.toString('latin1');
   const plain: StateKey = stateKeyOf(keyGroupOf(keyBytes), keyBytes);
   const address = {
     ...{ store, time: kind === 'timed' || kind === 'places' ? time : 0 },
@@ -134,7 +135,8 @@ describe.each(kinds)('a store of kind %s', (kind) => {
 
   test('becomes that in several portions too', () => {
     const rows = Array.from({ length: 1300 }, (_, i) => ({
-      ...{ time: i % 7, key: `key ${i}`, item: new Uint8Array(i % 5), value: i },
+      ...{ time: i % 7, key: `key ${kind === 'value' ? i : i % 200}`, value: i },
+      item: Uint8Array.of(i >>> 8, i),
     }));
     const newer = { key: true, item: true, value: true };
     const { changes, portions } = migrated(kind, rows, newer);

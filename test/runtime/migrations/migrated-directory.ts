@@ -15,7 +15,7 @@ import { SimulatedMachine, type SimulatedProcess } from '../../support/simulated
 import { type Visit, versionedJob, visits } from './versioned-job.ts';
 
 /** Small files, so that a migration rolls, sorts and folds. */
-const log = { journalFileBytes: 128 * 1024, largeBytes: 16 * 1024, sealAfterMs: 5, pollMs: 20 };
+const log = { journalFileBytes: 32 * 1024, largeBytes: 4 * 1024, sealAfterMs: 5, pollMs: 20 };
 
 export function openLog({ platform }: SimulatedProcess): Promise<Broker> {
   return openBroker(platform, '/data', log);
@@ -29,7 +29,7 @@ export function startJob(
 ): Promise<JobHandle> {
   return run(job, {
     ...{ broker, platform, stateDirectory: '/data', takeOver: true },
-    ...{ foldIntervalMs: 3, unfoldedBytesMax: 64 * 1024 },
+    ...{ foldIntervalMs: 3, unfoldedBytesMax: 8 * 1024 },
     ...options,
   });
 }
