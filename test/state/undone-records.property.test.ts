@@ -1,8 +1,7 @@
 /**
- * A model: whatever was put, deleted, cleared, undone, committed, folded, evicted and crashed, and in
- * whatever order, the stores hold what a plain Map holds; a crash leaves what was committed last, and
- * a record that is undone leaves nothing. A fold may end after any slice, its zombie may go on later, the log may forget what is folded, and
- * memory may be short. MILLRACE_STATE_RUNS says how many runs (default 400).
+ * The model of task-state.property.test.ts with records that are undone: several changes together,
+ * and then none of them. Such a record leaves nothing, in memory or in the changelog, whatever was
+ * folded, evicted and crashed around it. MILLRACE_STATE_RUNS says how many runs (default 200).
  *
  * The rules taken out one at a time, below, show that the model would notice.
  */
@@ -396,7 +395,7 @@ function holdsWhatAMapHolds(numRuns: number, endOnFailure = false): void {
   );
 }
 
-const runs = Number(process.env.MILLRACE_STATE_RUNS ?? 400);
+const runs = Number(process.env.MILLRACE_STATE_RUNS ?? 200);
 
 test(`stores hold what a Map holds, in ${runs} runs`, () => {
   holdsWhatAMapHolds(runs);
