@@ -24,7 +24,7 @@ let made: Promise<SimulatedMachine> | undefined;
 
 /** The directory with state of version 1, on a machine of its own. */
 async function machineOfVersion1(seed: number): Promise<SimulatedMachine> {
-  made ??= directoryOfVersion1(users, directory);
+  made ??= directoryOfVersion1(users, { directory });
   return (await made).powerCut(seededChoices(seed));
 }
 

@@ -19,6 +19,9 @@ import { askingPage, type Spoil, told, versionedJob } from './versioned-job.ts';
 const users = 20;
 const newest = versionedJob(3);
 
+/** Nothing is folded as long as nobody asks for it. */
+const unfolded: RunOptions = { foldIntervalMs: 1e9, unfoldedBytesMax: 1e9 };
+
 /** One process that has the directory open, until it is closed. */
 class Session {
   readonly machine: SimulatedMachine;
@@ -41,8 +44,8 @@ class Session {
   }
 
   /** Starts the job, and waits until it is migrated. */
-  async run(job: Job): Promise<JobHandle> {
-    const handle = await this.start(job);
+  async run(job: Job, options: RunOptions = {}): Promise<JobHandle> {
+    const handle = await this.start(job, options);
     while (handle.status().state === 'starting') await this.machine.advance(1);
     return handle;
   }
@@ -217,6 +220,27 @@ describe('a migration under way', () => {
     expect(zombie.status()).toMatchObject({ state: 'failed', error: { code: 'FENCED' } });
     expect(await stateIn(first.machine)).toEqual(after);
     await second.close();
+  });
+
+  test('is fenced off while it waits for folding too', async () => {
+    const first = await Session.open(await directoryOfVersion1(users, unfolded));
+    const zombie = await first.start(newest);
+    const passed = at(first, 'fold.begun', 1, () => first.process.stop());
+    while (passed() < 1) await first.machine.advance(1);
+    const second = await Session.open(first.machine);
+    await second.run(newest);
+    first.process.resume();
+    await first.machine.advance(100);
+    expect(zombie.status()).toMatchObject({ state: 'failed', error: { code: 'FENCED' } });
+    await second.close();
+  });
+
+  test('has all state, also what was not folded', async () => {
+    const session = await Session.open(await directoryOfVersion1(users, unfolded));
+    expect(session.inFile('SELECT count(*) FROM entries')).toEqual([0]);
+    await session.run(newest, unfolded);
+    expect(await session.ask('u5', 40)).toBe('u5 2 times, last 40, most 40: 5,40; home=5');
+    await session.close();
   });
 
   test('is seen by nobody', async () => {

@@ -49,7 +49,7 @@ export async function send(broker: Broker, sent: readonly Visit[]): Promise<void
  */
 export async function directoryOfVersion1(
   users: number,
-  directory?: string,
+  { directory, ...options }: RunOptions & { readonly directory?: string } = {},
 ): Promise<SimulatedMachine> {
   const machine = new SimulatedMachine({}, { databases: new SimulatedDatabases(directory) });
   const process = machine.process();
@@ -57,7 +57,7 @@ export async function directoryOfVersion1(
   await machine.until(broker.createTopic('visits', { partitions: 1 }));
   const first = Array.from({ length: users }, (_, i) => ({ user: `u${i}`, page: 'home', at: i }));
   await machine.until(send(broker, [...first, { user: 'u0', page: 'shop', at: users }]));
-  const handle = await startJob(versionedJob(1), broker, process);
+  const handle = await startJob(versionedJob(1), broker, process, options);
   await machine.settle();
   await machine.until(handle.stop());
   await machine.until(broker.close());
