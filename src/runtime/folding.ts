@@ -57,6 +57,8 @@ export class Folding {
   readonly #options: FoldingOptions;
   readonly #unfolded = new ByteChunks();
   #bytesUnderWay = 0;
+  /** False where a fold that failed took some of it along, until the log was read again. */
+  #hasAll = true;
   /** Shared with the fold under way. */
   readonly #pace = new Int32Array(new SharedArrayBuffer(4));
   #isHurried = false;
@@ -76,6 +78,7 @@ export class Folding {
     const sizeOf = (path: string) => platform.files.sizeOf(path) ?? 0;
     this.#sizes = { stateFileBytes: sizeOf(statePath), walBytes: sizeOf(`${statePath}-wal`) };
     this.#addTail();
+    if (this.#unfolded.bytes > 0) this.#plan();
   }
 
   /** Bytes of changelog that are not folded yet. */
@@ -89,7 +92,7 @@ export class Folding {
 
   /** Whether everything is folded, and the log knows it. */
   get isDone(): boolean {
-    return this.#unfolded.bytes === 0 && this.#running === undefined;
+    return this.#hasAll && this.#unfolded.bytes === 0 && this.#running === undefined;
   }
 
   /** What folding waits for, or why it failed last; undefined while all is well. */
@@ -106,6 +109,10 @@ export class Folding {
   add(batches: Uint8Array, end: number): void {
     this.#unfolded.add(batches);
     this.#end = end;
+    this.#plan();
+  }
+
+  #plan(): void {
     this.#setPace();
     if (this.#isBehind) this.#start();
     else this.#schedule(this.#options.intervalMs);
@@ -145,7 +152,24 @@ export class Folding {
       const batches = broker.read(partition, offset, 1024 * 1024);
       if (batches === undefined) return;
       cursor.reset(batches.bytes, batches.placeOf);
-      this.add(batches.bytes, cursor.endOffset());
+      this.#unfolded.add(batches.bytes);
+      this.#end = cursor.endOffset();
+    }
+  }
+
+  /** The log has all that is not folded. */
+  #readTail(): void {
+    this.#unfolded.take();
+    this.#addTail();
+    this.#hasAll = true;
+  }
+
+  /** So that what waits is counted; where that fails, the next fold tries it, and tells. */
+  #tryToReadTail(): void {
+    try {
+      this.#readTail();
+    } catch {
+      this.#unfolded.take();
     }
   }
 
@@ -157,7 +181,8 @@ export class Folding {
   #start(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#running !== undefined || this.#closed || this.#unfolded.bytes === 0) return;
+    if (this.#running !== undefined || this.#closed) return;
+    if (this.#unfolded.bytes === 0 && this.#hasAll) return;
     this.#running = this.#fold().then(
       () => {
         this.#problem = undefined;
@@ -178,12 +203,13 @@ export class Folding {
     this.#running = undefined;
     this.#isHurried = false;
     this.#setPace();
-    if (this.#unfolded.bytes > 0) this.#schedule(this.#options.intervalMs);
+    if (this.#unfolded.bytes > 0 || !this.#hasAll) this.#schedule(this.#options.intervalMs);
     if (!this.isFull) this.#options.onRoom();
   }
 
   async #fold(): Promise<void> {
     const { platform, broker, claim, changelog } = this.#options;
+    if (!this.#hasAll) this.#readTail();
     const through = this.#end;
     const { isDone, ...sizes } = await this.#write(through);
     this.#sizes = sizes;
@@ -223,8 +249,8 @@ export class Folding {
         onReport: (report) => this.#hear(report as FoldReport), // as the fold makes it
       });
     } catch (error) {
-      this.#unfolded.take();
-      this.#addTail(); // the log has it all
+      this.#hasAll = false;
+      this.#tryToReadTail();
       throw error;
     } finally {
       this.#bytesUnderWay = 0;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { BackgroundCall, Failpoint, Platform } from '../../src/platform/index.ts';
 import { readAll } from '../support/operator-harness.ts';
+import { changedBroker } from '../support/rebuilding.ts';
 import type { SimulatedProcess } from '../support/simulated-platform.ts';
 import { counts, Folded } from './folded-job.ts';
 
@@ -82,6 +83,46 @@ describe('a changelog', () => {
     await folded.machine.advance(5000);
     expect(folded.changelog[0]).toBe(folded.changelog[1]);
     expect(handle.errors).toHaveLength(1);
+  });
+
+  test('that could not be folded, nor be read again then, is folded as a whole later', async () => {
+    const folded = new Folded();
+    let folds = 0;
+    let reads = 0;
+    const failing = (of: Platform): Platform => ({
+      ...of,
+      background: {
+        ...of.background,
+        run: <Result>(call: BackgroundCall) =>
+          ++folds === 2
+            ? Promise.reject(new Error('no disk today'))
+            : of.background.run<Result>(call),
+      },
+    });
+    const broker = changedBroker(folded.broker, {
+      read(partition, offset, bytesMax) {
+        const isChangelog = partition.topic === '__counting-0-changelog';
+        if (isChangelog && folds === 2 && ++reads === 1) throw new Error('nor a log');
+        return folded.broker.read(partition, offset, bytesMax);
+      },
+    });
+    const handle = await folded.start({ broker }, failing);
+    await folded.append(1);
+    await folded.machine.advance(5000);
+    await folded.append(20);
+    await folded.machine.advance(5000);
+    expect([folds, reads]).toEqual([2, 1]);
+    await folded.append(10); // the first ones again: the others lie in what could not be folded
+    await folded.machine.advance(5000);
+    expect(folded.changelog[0]).toBe(folded.changelog[1]);
+    await folded.machine.until(handle.stop());
+    await folded.start();
+    await folded.append(20);
+    const values = readAll(folded.broker, counts, 0).map(({ value }) => value);
+    const expected = Array.from({ length: 20 }, (_, i) => ({
+      n: (i < 10 ? 3 : 2) + (i < 1 ? 1 : 0),
+    }));
+    expect(values.slice(-20)).toEqual(expected);
   });
 });
 
