@@ -88,14 +88,14 @@ export async function foldChangelog(
   }
 }
 
-type Step = FoldStep | 'done' | 'log full';
+type Step = FoldStep | 'done' | 'wal full';
 
 function takeStep(
   file: StateFile,
   slices: Generator<FoldStep, void, void>,
   { walBytesMax }: FoldArgument,
 ): Step {
-  if (file.walBytes > walBytesMax && !file.emptyWal()) return 'log full';
+  if (file.walBytes > walBytesMax && !file.emptyWal()) return 'wal full';
   return slices.next().value ?? 'done';
 }
 
@@ -142,7 +142,7 @@ class Waiting {
   }
 
   /** For a while, longer each time. */
-  async goOn(step: 'locked' | 'log full'): Promise<void> {
+  async goOn(step: 'locked' | 'wal full'): Promise<void> {
     const sizes = sizesOf(this.#file);
     if (this.#waitedMs >= sayAfterMs) {
       this.#report({ ...sizes, problem: problemOf(step, this.#file.path, sizes) });
@@ -161,18 +161,18 @@ class Waiting {
 }
 
 function problemOf(
-  step: 'locked' | 'log full',
+  step: 'locked' | 'wal full',
   path: string,
   { walBytes }: StateFileSizes,
 ): string {
   const what =
     step === 'locked'
       ? 'another process keeps the database locked'
-      : `its write-ahead log has ${walBytes} bytes and can't be emptied while another process ` +
-        'keeps a transaction on the database open';
+      : `its write-ahead log has ${walBytes} bytes and can't be emptied while a transaction on ` +
+        'the database stays open';
   const users = usersOfFile(path);
   const open = users.length === 0 ? '' : ` It is open in ${users.join(', ')}.`;
-  return `${path}: ${what}.${open} End the transaction there: folding then goes on by itself.`;
+  return `${path}: ${what}.${open} End that transaction, and folding goes on by itself.`;
 }
 
 /** Wakes early, within `stepMs`, once `isOver`. */
