@@ -4,7 +4,6 @@
  * fits it.
  */
 import { type Codec, checkKeyCodec, keyJson, ofKeys } from '../formats/index.ts';
-import { MillraceError } from '../platform/index.ts';
 import {
   checkOptions,
   type Edge,
@@ -13,15 +12,9 @@ import {
   type StateSpec,
 } from '../runtime/index.ts';
 import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
-import {
-  type BranchTests,
-  branchesOf,
-  type SplitKeyedStreams,
-  type SplitStreams,
-} from './branches.ts';
+import type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import { CountWindowedStream } from './count-window.ts';
-import type { GraphBuilder } from './graph-builder.ts';
 import { GlobalStream } from './paned-stream.ts';
 import type { ProcessFunctions, StateSpecs } from './process.ts';
 import { runningAggregate, runningReduce } from './running.ts';
@@ -32,22 +25,13 @@ import {
   nameOf,
   type RunningOptions,
   type StepOptions,
-  type ToOptions,
 } from './step-options.ts';
-import type { HoldsFieldsOf, Topic, TopicFor } from './topic.ts';
+import { StreamSteps } from './stream-steps.ts';
 import { checkAssigner, type TimedWindows } from './window-assigners.ts';
 import { WindowedStream } from './windowed-stream.ts';
 
 /** A stream of values; `Key` is what `to` writes as the key of each record. */
-export class Stream<Value, Key> {
-  protected readonly graph: GraphBuilder;
-  protected readonly edge: Edge;
-
-  constructor(graph: GraphBuilder, edge: Edge) {
-    this.graph = graph;
-    this.edge = edge;
-  }
-
+export class Stream<Value, Key> extends StreamSteps<Value, Key> {
   /**
    * Turns each value into another one.
    * @example flights.map((f) => ({ origin: f.origin, late: f.delay > 15 }))
@@ -126,104 +110,6 @@ export class Stream<Value, Key> {
       codec: ofKeys(codec) as Codec<unknown>, // likewise
     };
     return new KeyedStream(this.graph, this.graph.add(node));
-  }
-
-  /**
-   * Writes the stream to a topic, which is made if it does not exist. The topic's type must have
-   * all fields of the stream's values, and the stream all that the topic requires.
-   * @example byHour.to(delays)
-   */
-  to<TopicValue>(
-    topic: TopicFor<Key, Value> & {
-      readonly value: Codec<TopicValue>;
-    } & HoldsFieldsOf<Value, TopicValue>,
-  ): void;
-  to<TopicKey, TopicValue>(
-    topic: TopicFor<never, Value> & {
-      readonly key: Codec<TopicKey>;
-      readonly value: Codec<TopicValue>;
-    } & HoldsFieldsOf<Value, TopicValue>,
-    options: ToOptions<Value, NoInfer<TopicKey>>,
-  ): void;
-  to(topic: TopicFor<never, never>, options: Partial<ToOptions<never, unknown>> = {}): void {
-    if (topic?.kind !== 'topic') {
-      throw new MillraceError(
-        'INVALID',
-        `Job "${this.graph.job}": to() takes a topic: make one with topic(name, { key, value }).`,
-      );
-    }
-    checkOptions(`to("${topic.name}")`, options, ['key']);
-    const key = options.key as ((value: unknown) => unknown) | undefined; // untyped in the graph
-    const spec = topic as unknown as Topic<unknown, unknown>; // likewise
-    this.graph.add({ kind: 'sink', input: this.edge, name: undefined, topic: spec, key });
-  }
-
-  protected addMap(map: (value: Value) => unknown, options: StepOptions): Edge {
-    this.check('map()', map, options, ['name']);
-    return this.graph.add({
-      kind: 'map',
-      input: this.edge,
-      name: options.name,
-      map: map as (value: unknown) => unknown, // the graph does not know types
-    });
-  }
-
-  protected addFilter(keep: (value: Value) => boolean, options: StepOptions): Edge {
-    this.check('filter()', keep, options, ['name']);
-    return this.graph.add({
-      kind: 'filter',
-      input: this.edge,
-      name: options.name,
-      keep: keep as (value: unknown) => boolean, // the graph does not know types
-    });
-  }
-
-  protected addFlatMap(expand: (value: Value) => Iterable<unknown>, options: StepOptions): Edge {
-    this.check('flatMap()', expand, options, ['name']);
-    return this.graph.add({
-      kind: 'flatMap',
-      input: this.edge,
-      name: options.name,
-      expand: expand as (value: unknown) => Iterable<unknown>, // the graph does not know types
-    });
-  }
-
-  protected addUnion(others: readonly Stream<unknown, Key>[]): Edge {
-    for (const other of others) {
-      if (other instanceof Stream && other.graph === this.graph) continue;
-      throw new MillraceError(
-        'INVALID',
-        `Job "${this.graph.job}": union() takes streams of the same job.`,
-      );
-    }
-    const inputs = [this, ...others].map(({ edge }) => edge);
-    return this.graph.add({ kind: 'union', name: undefined, inputs });
-  }
-
-  protected addSplit(tests: BranchTests<Value>, options: StepOptions): [string, Edge][] {
-    this.check('split()', () => {}, options, ['name']);
-    const branches = branchesOf(this.graph.job, tests);
-    const { name } = options;
-    const { node } = this.graph.add({ kind: 'split', input: this.edge, name, branches });
-    return [...branches.map((branch) => branch.name), 'rest'].map((of) => {
-      return [of, { node, port: `branch ${of}` }];
-    });
-  }
-
-  protected check(
-    call: string,
-    run: unknown,
-    options: StepOptions,
-    known: readonly string[],
-  ): void {
-    if (typeof run !== 'function') {
-      throw new MillraceError(
-        'INVALID',
-        `Job "${this.graph.job}": ${call} takes a function, not ${String(run)}.`,
-      );
-    }
-    checkOptions(call, options, known);
-    checkStepName(this.graph.job, options.name);
   }
 }
 
