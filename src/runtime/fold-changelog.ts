@@ -23,8 +23,8 @@ export interface FoldArgument {
   readonly incarnation: number;
   readonly from: number;
   readonly through: number;
-  /** Record batches, back to back. */
-  readonly chunks: readonly Uint8Array[];
+  /** Record batches, back to back. They are used up. */
+  readonly chunks: readonly Uint8Array<ArrayBuffer>[];
   readonly sliceBytes: number;
   /** Of the time, at leisure. */
   readonly cpuShare: number;
@@ -85,6 +85,7 @@ export async function foldChangelog(
     return { ...sizesOf(file), isDone: true };
   } finally {
     database.close();
+    for (const { buffer } of argument.chunks) buffer.transfer(0); // frees them now
   }
 }
 

@@ -27,7 +27,7 @@ export type SlabPlace = number;
 interface Slab {
   readonly bytes: Buffer;
   /** The same memory: for headers. */
-  readonly words: Uint32Array;
+  readonly words: Uint32Array<ArrayBuffer>;
   used: number;
   dead: number;
 }
@@ -146,6 +146,7 @@ export class Slabs {
 
   #release(index: number, slab: Slab): void {
     this.#slabs[index] = undefined;
+    slab.words.buffer.transfer(0); // frees it now: the collector may let 64 MiB of them gather
     this.#unused.push(index);
     if (this.#cleaned?.index === index) this.#cleaned = undefined;
     this.#bytes -= slab.used;
