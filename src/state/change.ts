@@ -78,17 +78,28 @@ export function storeKey(store: number): Uint8Array {
 }
 
 export function valueKey(store: number, key: StateKey): Uint8Array {
-  const bytes = begin(kinds.value, store, 3 + key.length);
+  const bytes = valueKeyFor(store, key.length);
   bytes.write(key, 3, 'latin1');
   return bytes;
 }
 
+/** With room at its end for a key of `length` bytes. */
+export function valueKeyFor(store: number, length: number): Buffer {
+  return begin(kinds.value, store, 3 + length);
+}
+
 export function timedKey(store: number, time: number, key: StateKey): Uint8Array {
-  const bytes = begin(kinds.timed, store, 11 + key.length);
+  const bytes = timedKeyFor(store, time, key.length);
+  bytes.write(key, 11, 'latin1');
+  return bytes;
+}
+
+/** With room at its end for a key of `length` bytes. */
+export function timedKeyFor(store: number, time: number, length: number): Buffer {
+  const bytes = begin(kinds.timed, store, 11 + length);
   const upper = Math.floor(time / high);
   bytes.writeUInt32BE(upper + signBit, 3);
   bytes.writeUInt32BE(time - upper * high, 7);
-  bytes.write(key, 11, 'latin1');
   return bytes;
 }
 

@@ -1,11 +1,12 @@
 /**
  * The entries of a task's stores that are in memory, as columns: what is known of an entry stands
- * in arrays of numbers, its encoded value in slabs. So millions of entries are a few thousand
- * objects to the garbage collector, and no collection stops the task for long.
+ * in arrays of numbers, its key and its encoded value in slabs. So millions of entries are a few
+ * thousand objects to the garbage collector, and no collection stops the task for long.
  *
  * A value that is used is decoded once and kept as an object beside its bytes; of those only the
  * newest are kept. One that was changed has no bytes until the next checkpoint encodes it.
  */
+import { EntryKeys, pageBits, pageSize } from './entry-keys.ts';
 import { type SlabPlace, Slabs, startOf } from './slabs.ts';
 import type { StateKey } from './stores.ts';
 
@@ -31,9 +32,6 @@ export interface EntryBefore {
   readonly isNew: boolean;
 }
 
-const pageBits = 10;
-const pageSize = 2 ** pageBits;
-
 class Page {
   readonly flags = new Uint8Array(pageSize);
   readonly stores = new Uint16Array(pageSize);
@@ -41,13 +39,11 @@ class Page {
   readonly checkpoints = new Float64Array(pageSize);
   readonly places = new Uint32Array(pageSize);
   readonly lengths = new Uint32Array(pageSize);
-  readonly keys: StateKey[] = new Array(pageSize).fill('');
-  readonly items: string[] = new Array(pageSize).fill('');
   readonly values: unknown[] = new Array(pageSize).fill(undefined);
 }
 
 /** The columns of an entry, its key, and its place in a map of keys: measured by bench/spill. */
-const entryBytes = 180;
+const entryBytes = 72;
 
 /** What an object takes for each byte of its encoded form, about, and at least. */
 const objectFactor = 3;
@@ -60,12 +56,13 @@ const objectsMax = 8_192;
 const objectBytesMax = 64 * 1024 * 1024;
 
 export class EntryTable {
+  /** Their keys and items. */
+  readonly keys: EntryKeys = new EntryKeys();
   readonly #slabs = new Slabs();
   readonly #pages: Page[] = [];
   readonly #unused: EntryId[] = [];
   #end = 0;
   #size = 0;
-  #textBytes = 0;
   #extraBytes = 0;
   /** Entries with an object, the oldest first, and some that have none any more. */
   #objects: EntryId[] = [];
@@ -81,8 +78,8 @@ export class EntryTable {
 
   /** About what everything takes, in bytes. */
   get bytes(): number {
-    const entries = this.#size * entryBytes + this.#textBytes;
-    return entries + this.#slabs.bytes + this.#objectBytes + this.#extraBytes;
+    const slabs = this.keys.bytes + this.#slabs.bytes;
+    return this.#size * entryBytes + slabs + this.#objectBytes + this.#extraBytes;
   }
 
   get #objectBytes(): number {
@@ -102,10 +99,8 @@ export class EntryTable {
     page.stores[at] = store;
     page.times[at] = time;
     page.checkpoints[at] = 0;
-    page.keys[at] = key;
-    page.items[at] = item;
+    this.keys.add(id, key, item);
     this.#size++;
-    this.#textBytes += key.length + item.length;
     return id;
   }
 
@@ -121,14 +116,6 @@ export class EntryTable {
 
   time(id: EntryId): number {
     return this.#page(id).times[id & (pageSize - 1)] as number;
-  }
-
-  key(id: EntryId): StateKey {
-    return this.#page(id).keys[id & (pageSize - 1)] as StateKey;
-  }
-
-  item(id: EntryId): string {
-    return this.#page(id).items[id & (pageSize - 1)] as string;
   }
 
   /** Whether it has a value; else it stands for a deletion. */
@@ -254,6 +241,7 @@ export class EntryTable {
         (id, place) => this.#setPlace(id, place),
       );
     }
+    this.keys.tidy();
   }
 
   /** Down to three quarters, so that this is seldom to be done. */
@@ -309,10 +297,8 @@ export class EntryTable {
     this.#dropBytes(id);
     const [page, at] = [this.#page(id), id & (pageSize - 1)];
     this.#size--;
-    this.#textBytes -= this.key(id).length + this.item(id).length;
     page.flags[at] = this.#flags(id) & listed;
-    page.keys[at] = '';
-    page.items[at] = '';
+    this.keys.remove(id);
     this.#unused.push(id);
   }
 

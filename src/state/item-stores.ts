@@ -18,6 +18,9 @@ import { parts } from './value-store.ts';
 /** What a key takes in memory besides its elements. */
 const elementsBytes = 300;
 
+/** What an element takes in the map of its key, besides the item. */
+const elementBytes = 64;
+
 /** The elements of one key. */
 class Elements {
   readonly key: StateKey;
@@ -115,28 +118,28 @@ abstract class ItemStore<Value> extends Entries<Value> {
   }
 
   override evict(entry: EntryId): void {
-    const elements = this.#keys.get(this.table.key(entry));
+    const elements = this.#keys.get(this.table.keys.key(entry));
     if (elements !== undefined) elements.part = parts.rows;
     this.#mayBeStored = true;
     this.discard(entry);
   }
 
   protected override recordKey(entry: EntryId): Uint8Array {
-    const key = this.table.key(entry);
+    const key = this.table.keys.key(entry);
     return this.table.isRemoval(entry)
       ? allKey(this.#number, key)
-      : itemKey(this.#number, key, this.table.item(entry));
+      : itemKey(this.#number, key, this.table.keys.item(entry));
   }
 
   protected override unlink(entry: EntryId): void {
-    const key = this.table.key(entry);
+    const key = this.table.keys.key(entry);
     const elements = this.#keys.get(key);
     if (elements === undefined) return;
-    const item = this.table.item(entry);
+    const item = this.table.keys.item(entry);
     if (elements.removal === entry) elements.removal = undefined;
     else if (elements.entries.get(item) === entry) {
       elements.entries.delete(item);
-      this.#size--;
+      this.#grow(-1);
     }
     if (elements.entries.size > 0 || elements.removal !== undefined) return;
     this.#keys.delete(key);
@@ -228,7 +231,7 @@ abstract class ItemStore<Value> extends Entries<Value> {
     const entry = this.make(0, elements.key, item);
     elements.add(item, entry);
     this.#keep(elements);
-    this.#size++;
+    this.#grow(1);
     return entry;
   }
 
@@ -239,6 +242,11 @@ abstract class ItemStore<Value> extends Entries<Value> {
       this.residency.journal.onUndo(() => elements.takeBack(item, lastAdded));
     }
     return this.#add(elements, item);
+  }
+
+  #grow(by: number): void {
+    this.#size += by;
+    this.table.account(by * elementBytes);
   }
 
   #keep(elements: Elements): void {
@@ -286,7 +294,7 @@ abstract class ItemStore<Value> extends Entries<Value> {
     };
     if (this.isUndoable) this.#noteReplaced(replaced, remove);
     else remove();
-    this.#size -= entries.size;
+    this.#grow(-entries.size);
     const elements = new Elements(key, parts.complete);
     elements.removal = this.make(0, key, '');
     this.table.markRemoval(elements.removal);
@@ -299,7 +307,7 @@ abstract class ItemStore<Value> extends Entries<Value> {
     this.residency.journal.onKeep(remove);
     this.residency.journal.onUndo(() => {
       if (wasKept) this.#keep(replaced);
-      this.#size += replaced.entries.size;
+      this.#grow(replaced.entries.size);
     });
   }
 }

@@ -21,6 +21,29 @@ export function groupOf(key: StateKey): number {
   return key.charCodeAt(0);
 }
 
+/** Of 32 bits: FNV-1a (Fowler, Noll, Vo), and the last step of murmur3 to spread it. */
+export function hashOf(key: StateKey): number {
+  let hash = fnvBasis;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), fnvPrime);
+  return spread(hash);
+}
+
+/** The hash of a key from its bytes, the first of which is the key group. */
+export function hashOfBytes(bytes: Uint8Array, start: number, end: number): number {
+  let hash = fnvBasis;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), fnvPrime);
+  return spread(hash);
+}
+
+const fnvBasis = 0x811c9dc5;
+const fnvPrime = 0x01000193;
+
+function spread(hash: number): number {
+  const once = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35);
+  return (twice ^ (twice >>> 16)) >>> 0;
+}
+
 /** The encoded bytes. */
 export function keyBytesOf(key: StateKey): Buffer {
   return Buffer.from(key.slice(1), 'latin1');

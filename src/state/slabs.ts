@@ -56,6 +56,11 @@ export class Slabs {
     return to;
   }
 
+  /** A place for `length` bytes of `owner`, which the caller writes. */
+  reserve(owner: number, length: number): SlabPlace {
+    return this.#allocate(owner, roomFor(length));
+  }
+
   /** The bytes that hold the value at `place`, from `startOf(place)` on: not to be kept. */
   bytesOf(place: SlabPlace): Buffer {
     return this.#slabOf(place).bytes;

@@ -10,7 +10,7 @@
  * `unread`; a new window lies behind `last`, so nobody asks for it. Evicting an entry moves both.
  */
 import type { Codec } from '../formats/index.ts';
-import { timedKey } from './change.ts';
+import { timedKeyFor } from './change.ts';
 import { Entries } from './entries.ts';
 import type { EntryBefore, EntryId } from './entry-table.ts';
 import { KeyMap } from './key-map.ts';
@@ -21,13 +21,13 @@ import { TimeRange } from './time-range.ts';
 
 /** The entries of one time. */
 interface Bucket {
-  readonly entries: KeyMap<EntryId>;
+  readonly entries: KeyMap;
   /** Entries that are not marks of a deletion. */
   live: number;
 }
 
 /** What a time takes in memory besides its entries. */
-const bucketBytes = 400;
+const bucketBytes = 560;
 
 interface Place {
   readonly time: number;
@@ -105,9 +105,10 @@ export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStor
   first(): TimedEntry<Value> | undefined {
     for (;;) {
       const time = this.firstTime();
-      const entry = this.#buckets.get(time)?.entries.first(this.#isLive);
-      if (entry === undefined) return undefined;
-      const key = this.table.key(entry);
+      const found = this.#buckets.get(time)?.entries.first(this.#isLive);
+      if (found === undefined) return undefined;
+      const { key, entry } = found;
+      this.#recent = entry; // it is removed next
       if (this.#unread === undefined || isBefore({ time, key }, this.#unread)) {
         return { time, key, value: this.valueOf(entry) as Value }; // it is live
       }
@@ -136,7 +137,7 @@ export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStor
   override recoverAll(): void {}
 
   override evict(entry: EntryId): void {
-    const place = { time: this.table.time(entry), key: this.table.key(entry) };
+    const place = { time: this.table.time(entry), key: this.table.keys.key(entry) };
     this.#uncount(place.time);
     this.discard(entry);
     if (this.#unread === undefined || isBefore(place, this.#unread)) this.#unread = place;
@@ -151,11 +152,13 @@ export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStor
   protected override tookBack(entry: EntryId, { isLive }: EntryBefore, wasLive: boolean): void {
     const time = this.table.time(entry);
     if (wasLive && !isLive) this.#uncount(time);
-    if (!wasLive && isLive) this.#count(time, this.table.key(entry));
+    if (!wasLive && isLive) this.#count(time, this.table.keys.key(entry));
   }
 
   protected override recordKey(entry: EntryId): Uint8Array {
-    return timedKey(this.#number, this.table.time(entry), this.table.key(entry));
+    const { keys } = this.table;
+    const bytes = timedKeyFor(this.#number, this.table.time(entry), keys.length(entry));
+    return keys.writeAtEnd(entry, bytes);
   }
 
   protected override unlink(entry: EntryId): void {
@@ -163,7 +166,7 @@ export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStor
     const bucket = this.#buckets.get(time);
     this.#recent = undefined;
     if (bucket === undefined) return;
-    bucket.entries.delete(this.table.key(entry));
+    bucket.entries.delete(entry);
     this.#size--;
     if (bucket.entries.size > 0) return;
     this.#buckets.delete(time);
@@ -178,7 +181,7 @@ export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStor
 
   #inMemory(time: number, key: StateKey): EntryId | undefined {
     const [recent, { table }] = [this.#recent, this];
-    if (recent !== undefined && table.time(recent) === time && table.key(recent) === key) {
+    if (recent !== undefined && table.time(recent) === time && table.keys.isKey(recent, key)) {
       return recent;
     }
     const entry = this.#buckets.get(time)?.entries.get(key);
@@ -251,7 +254,7 @@ export class MemoryTimedStore<Value> extends Entries<Value> implements TimedStor
   #bucketOf(time: number): Bucket {
     const known = this.#buckets.get(time);
     if (known !== undefined) return known;
-    const bucket: Bucket = { entries: new KeyMap(), live: 0 };
+    const bucket: Bucket = { entries: new KeyMap(this.table.keys), live: 0 };
     this.#buckets.set(time, bucket);
     this.table.account(bucketBytes);
     return bucket;

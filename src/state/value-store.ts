@@ -6,7 +6,7 @@
  * in memory and never ask again; of a large one single rows are read.
  */
 import type { Codec } from '../formats/index.ts';
-import { valueKey } from './change.ts';
+import { valueKeyFor } from './change.ts';
 import { Entries } from './entries.ts';
 import type { EntryId } from './entry-table.ts';
 import { groupOf, keyGroups } from './key.ts';
@@ -21,7 +21,7 @@ export const parts = { complete: 0, unknown: 1, rows: 2 } as const;
 export class MemoryValueStore<Value> extends Entries<Value> implements ValueStore<Value> {
   readonly #number: number;
   readonly #rows: StoreRows | undefined;
-  readonly #entries = new KeyMap<EntryId>();
+  readonly #entries = new KeyMap(this.table.keys);
   readonly #groups = new Uint8Array(keyGroups);
 
   /** `rows`: what the tables have; undefined where they have nothing of this store. */
@@ -63,7 +63,7 @@ export class MemoryValueStore<Value> extends Entries<Value> implements ValueStor
 
   *keys(): Generator<StateKey, void, void> {
     for (const entry of this.#entries.values()) {
-      if (this.table.isLive(entry)) yield this.table.key(entry);
+      if (this.table.isLive(entry)) yield this.table.keys.key(entry);
     }
     const rows = this.#rows?.walk(this.residency.rowsAtOnce) ?? [];
     for (const { key } of rows) if (this.get(key) !== undefined) yield key;
@@ -81,16 +81,17 @@ export class MemoryValueStore<Value> extends Entries<Value> implements ValueStor
   override recoverAll(): void {}
 
   override evict(entry: EntryId): void {
-    this.#groups[groupOf(this.table.key(entry))] = parts.rows;
+    this.#groups[this.table.keys.group(entry)] = parts.rows;
     this.discard(entry);
   }
 
   protected override recordKey(entry: EntryId): Uint8Array {
-    return valueKey(this.#number, this.table.key(entry));
+    const { keys } = this.table;
+    return keys.writeAtEnd(entry, valueKeyFor(this.#number, keys.length(entry)));
   }
 
   protected override unlink(entry: EntryId): void {
-    this.#entries.delete(this.table.key(entry));
+    this.#entries.delete(entry);
   }
 
   #find(key: StateKey): EntryId | undefined {

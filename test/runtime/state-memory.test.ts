@@ -11,7 +11,7 @@ const withMemory =
 
 test.each([
   [2 ** 32, 501, 501],
-  [200_000, 1, 300],
+  [120_000, 1, 300],
 ])('of a process that may take %i bytes state takes a quarter at most', async (bytes, ...range) => {
   const folded = new Folded();
   const handle = await folded.start({}, withMemory(bytes));

@@ -71,7 +71,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 /** From nothing, so that all that may go goes at each commit, to plenty. */
 const memory: fc.Arbitrary<Memory> = fc.record({
-  memoryBytesMax: fc.constantFrom(0, 1000, Number.POSITIVE_INFINITY),
+  memoryBytesMax: fc.constantFrom(0, 500, Number.POSITIVE_INFINITY),
   rowsAtOnce: fc.constantFrom(1, 2, 3, 4, 256),
 });
 
@@ -106,7 +106,7 @@ const examples: [Step[], Memory][] = [
   [[put(1), put(2), commit, fold, deleteIt, commit, getIt], { memoryBytesMax: 0, rowsAtOnce: 2 }],
   [
     [put(1), put(2), commit, fold, deleteIt, put(3), put(4), put(5), commit, getIt],
-    { memoryBytesMax: 800, rowsAtOnce: 2 },
+    { memoryBytesMax: 400, rowsAtOnce: 2 },
   ],
   [[put(1), commit, fold, { kind: 'crash' }, getIt], { memoryBytesMax: 0, rowsAtOnce: 3 }],
 ];
