@@ -23,6 +23,7 @@ import {
   type Change,
   type ChangelogReader,
   checkFolded,
+  type KeyTest,
   StateFile,
   TaskState,
 } from '../state/index.ts';
@@ -252,17 +253,25 @@ function changelogReader(broker: Broker, partition: TopicPartition): ChangelogRe
     name: partition.topic,
     start: broker.startOf(partition),
     end: broker.endOf(partition),
-    read: (offset) => readChanges(broker, partition, offset),
+    read: (offset, isWanted) => readChanges(broker, partition, offset, isWanted),
   };
 }
 
-function* readChanges(broker: Broker, partition: TopicPartition, from: number): Generator<Change> {
+function* readChanges(
+  broker: Broker,
+  partition: TopicPartition,
+  from: number,
+  isWanted: KeyTest = () => true,
+): Generator<Change> {
   const cursor = new RecordCursor();
   for (let offset = from; ; offset = cursor.endOffset()) {
     const batches = broker.read(partition, offset, 1024 * 1024);
     if (batches === undefined) return;
     cursor.reset(batches.bytes, batches.placeOf);
-    while (cursor.next()) if (cursor.offset >= offset) yield changeOf(cursor);
+    while (cursor.next()) {
+      if (cursor.offset < offset || !isWanted(cursor.bytes, cursor.keyStart)) continue;
+      yield changeOf(cursor);
+    }
   }
 }
 

@@ -142,14 +142,20 @@ function begin(kind: number, store: number, length: number): Buffer {
   return bytes;
 }
 
+/** Whether the record with this key, which begins at `start`, is about a store. */
+export function isOfStore(bytes: Uint8Array, start: number): boolean {
+  return bytes[start] === kinds.store;
+}
+
 /** What a record is about, without parsing its key. */
 export function kindOf(key: Uint8Array): ChangeKey['kind'] {
-  if (key[0] === kinds.store) return 'store';
+  if (isOfStore(key, 0)) return 'store';
   return key[0] === kinds.all ? 'all' : 'entry';
 }
 
 export function parseChangeKey(key: Uint8Array): ChangeKey {
-  const bytes = Buffer.from(key.buffer, key.byteOffset, key.length);
+  const isBuffer = key instanceof Buffer; // as it mostly is: making one takes time
+  const bytes = isBuffer ? key : Buffer.from(key.buffer, key.byteOffset, key.length);
   const store = bytes.readUInt16BE(1);
   switch (bytes[0]) {
     case kinds.store:

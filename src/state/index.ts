@@ -29,6 +29,7 @@ export type {
 export {
   type ChangelogReader,
   checkFolded,
+  type KeyTest,
   TaskState,
   type TaskStateOptions,
 } from './task-state.ts';

@@ -13,7 +13,7 @@ import {
   type ChangeWriter,
   decodeStoreRecord,
   encodeStoreRecord,
-  kindOf,
+  isOfStore,
   parseChangeKey,
   type StoreRecord,
   storeKey,
@@ -46,9 +46,11 @@ export interface ChangelogReader {
   /** The first offset that is still there. */
   readonly start: number;
   readonly end: number;
-  /** The changes from `offset` on, in order. */
-  read(offset: number): Iterable<Change>;
+  /** The changes from `offset` on, in order; those whose keys, at `start`, are wanted. */
+  read(offset: number, isWanted?: KeyTest): Iterable<Change>;
 }
+
+export type KeyTest = (bytes: Uint8Array, start: number) => boolean;
 
 export interface TaskStateOptions {
   /** Undefined: nothing is folded, and the changelog holds everything. */
@@ -90,9 +92,7 @@ export class TaskState implements StoreRegistry {
     this.#lastStore = file?.lastStore ?? 0;
     this.#changelog = changelog;
     this.#from = from;
-    for (const change of changelog.read(from)) {
-      if (kindOf(change.key) === 'store') this.#remember(change);
-    }
+    for (const change of changelog.read(from, isOfStore)) this.#remember(change);
     this.unfinished = [...this.#records.keys()].filter(
       (number) => this.#records.get(number)?.replaces !== undefined,
     );
@@ -258,7 +258,7 @@ export class TaskState implements StoreRegistry {
   /** What is not folded goes to the stores; what was dropped since belongs to none. */
   #recover(): void {
     for (const { key, value } of this.#changelog.read(this.#from)) {
-      if (kindOf(key) === 'store') continue;
+      if (isOfStore(key, 0)) continue;
       const of = parseChangeKey(key);
       const store = this.#stores.get(of.store);
       if (of.kind === 'all') store?.recoverAll(of.key);

@@ -6,6 +6,7 @@ import {
   type ChangelogReader,
   type FoldStep,
   foldInSlices,
+  type KeyTest,
   type ListStore,
   type MapStore,
   StateFile,
@@ -70,7 +71,8 @@ export class Changelog {
 
   reader(): ChangelogReader {
     const { statedStart: start, end, changes } = this;
-    const read = (from: number) => changes.slice(Math.max(from, this.start));
+    const read = (from: number, isWanted: KeyTest = () => true) =>
+      changes.slice(Math.max(from, this.start)).filter(({ key }) => isWanted(key, 0));
     return { name: '__counting-0-changelog', start, end, read };
   }
 
