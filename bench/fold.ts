@@ -1,10 +1,14 @@
 /**
  * Distinct keys in random order, written steadily over state that is much larger than its memory:
- * how many entries a second are read, changed, committed and folded.
+ * how many entries a second are read, changed, committed and folded. And what SQLite does alone:
+ * rows of the same file, as many and in the same order as in a fold, written by one thread that does
+ * nothing else.
  *
  *   fold.ts <MiB of state> <MiB of memory> <seconds>
  */
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import Database from 'better-sqlite3';
 import { job, json, keyJson, openLog, run, string, topic, value } from 'millrace';
 import { appendEvents } from './events.ts';
 import { inDirectory, print } from './figures.ts';
@@ -19,6 +23,9 @@ const [stateMib = '1280', memoryMib = '128', seconds = '300', role, directory = 
 const entries = Math.round((Number(stateMib) * 2 ** 20) / entryBytes);
 const changes = Number(seconds) * recordsPerSecondMax;
 const pad = 'x'.repeat(75);
+/** Half of what may be unfolded waits while the other half is written. */
+const rowsPerFold = Math.round((Math.min(48, Number(memoryMib) / 5) * 2 ** 20) / 2 / 150);
+const rounds = 4;
 
 const events = topic('events', { key: string(), value: string() });
 const results = topic('results', { key: keyJson<string>(), value: json<number>() });
@@ -38,12 +45,67 @@ const writing = job('writing', ({ from }) => {
 
 if (role === undefined) await inDirectory(measure);
 else if (role === 'load') await load();
+else if (role === 'sqlite') writeRows();
 else await write();
 
 async function measure(into: string): Promise<void> {
-  const script = [import.meta.filename, stateMib, memoryMib, seconds];
-  spawnSync(process.execPath, [...script, 'load', into], { stdio: 'inherit' });
-  spawnSync(process.execPath, [...script, 'write', into], { stdio: 'inherit' });
+  start('load', into);
+  const written = start('write', into);
+  print({ ...written, ...start('sqlite', into) });
+}
+
+function start(as: string, into: string): Record<string, number> {
+  const { stdout } = spawnSync(
+    process.execPath,
+    [import.meta.filename, stateMib, memoryMib, seconds, as, into],
+    { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' },
+  );
+  return stdout === '' ? {} : (JSON.parse(stdout) as Record<string, number>); // as printed
+}
+
+interface Row {
+  readonly store: number;
+  readonly key_group: number;
+  readonly key: string;
+  readonly item: string | Buffer;
+}
+
+function writeRows(): void {
+  const state = `${directory}/state/writing`;
+  const [file] = readdirSync(state).filter((name) => name.endsWith('.db'));
+  const database = new Database(`${state}/${file}`);
+  database.pragma('synchronous = FULL');
+  database.pragma('wal_autocheckpoint = 256');
+  const folds = rowsOfFolds(database);
+  const put = database.prepare('INSERT OR REPLACE INTO entries VALUES (?, 0, ?, ?, ?, ?)');
+  const text = JSON.stringify({ n: 1, pad });
+  const rowsPerSlice = Math.round((256 * 1024) / 130);
+  const slice = database.transaction((rows: readonly Row[]) => {
+    for (const { store, key_group, key, item } of rows) put.run(store, key_group, key, item, text);
+  });
+  const began = performance.now();
+  let rows = 0;
+  for (const fold of folds) {
+    for (let at = 0; at < fold.length; at += rowsPerSlice) {
+      slice(fold.slice(at, at + rowsPerSlice));
+    }
+    rows += fold.length;
+  }
+  const took = performance.now() - began;
+  database.close();
+  print({ sqliteEntriesPerSecond: Math.round((rows / took) * 1000) });
+}
+
+/** Each draws its rows from all of them by chance, in the order of the table. */
+function rowsOfFolds(database: Database.Database): Row[][] {
+  const folds: Row[][] = Array.from({ length: rounds }, () => []);
+  const share = rowsPerFold / entries;
+  let seed = 1;
+  for (const row of database.prepare('SELECT * FROM entries').iterate()) {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    folds[Math.floor(seed / 2 ** 32 / share)]?.push(row as Row); // as selected
+  }
+  return folds;
 }
 
 async function write(): Promise<void> {
