@@ -26,18 +26,13 @@ function expectedOutputs(): Promise<Record<string, string[]>> {
   return withoutFaults;
 }
 
-type Fault = 'kill' | 'power cut';
-
 /**
- * Runs until `failpoint` has been passed `hit` times, crashes there, and runs through; false where
- * it was not reached.
+ * Runs until `failpoint` has been passed `hit` times, and crashes there. From there on it runs
+ * through twice: on the machine as it is, and as it is after a power cut. False where the step was
+ * not reached.
  */
-async function crashAt(
-  failpoint: Failpoint,
-  hit: number,
-  fault: Fault,
-  seed: number,
-): Promise<boolean> {
+async function crashAt(failpoint: Failpoint, hit: number): Promise<boolean> {
+  const seed = hit * 31;
   const machine = new SimulatedMachine({ seed });
   let hits = 0;
   machine.onFailpoint = (name, process) => {
@@ -49,8 +44,9 @@ async function crashAt(
   await stepUntil(machine, attempt, () => !process.isAlive);
   if (process.isAlive) return false;
   machine.onFailpoint = () => {};
-  const next = fault === 'kill' ? machine : machine.powerCut(seededChoices(seed));
-  expect(await runThrough(next)).toEqual(await expectedOutputs());
+  const afterPowerCut = machine.powerCut(seededChoices(seed));
+  expect(await runThrough(afterPowerCut), `power cut, ${hit}`).toEqual(await expectedOutputs());
+  expect(await runThrough(machine), `kill, ${hit}`).toEqual(await expectedOutputs());
   return true;
 }
 
@@ -84,10 +80,11 @@ describe('the golden pipeline', () => {
 });
 
 describe.each(failpoints)('a crash at %s', (failpoint) => {
-  test.each(['kill', 'power cut'] as const)('by a %s changes no output', async (fault) => {
+  test('by a kill or a power cut changes no output', async () => {
     let crashes = 0;
     for (const hit of [1, 2, 3, 5, 9, 17]) {
-      if (await crashAt(failpoint, hit, fault, hit * 31)) crashes++;
+      if (!(await crashAt(failpoint, hit))) break; // nor is it passed more often
+      crashes++;
     }
     expect(crashes).toBeGreaterThan(0);
   });

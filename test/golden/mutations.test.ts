@@ -50,6 +50,8 @@ describe('a power cut shows that it is missing: the sync of', () => {
 interface Mutant {
   readonly rule: string;
   readonly faults: readonly FaultKind[];
+  /** Tried before all others: found it once, and does as long as the steps of a run stay. */
+  readonly firstSeed?: number;
   /** Each `from` stands once in its file. */
   readonly changes: readonly {
     readonly file: string;
@@ -79,6 +81,7 @@ const mutants: readonly Mutant[] = [
   {
     rule: 'a journal file made at once is durable before its name',
     faults: ['power cut'],
+    firstSeed: 13,
     changes: [headerSync('  } finally {\n    file.close();\n  }\n}\n\n/**\n * The same')],
   },
   {
@@ -115,6 +118,7 @@ const mutants: readonly Mutant[] = [
   {
     rule: 'the checksum of an entry is checked',
     faults: ['torn write', 'power cut'],
+    firstSeed: 41,
     changes: [
       {
         file: 'broker/entry-codec.ts',
@@ -137,6 +141,7 @@ const mutants: readonly Mutant[] = [
   {
     rule: 'a commit is answered after it was written',
     faults: ['kill'],
+    firstSeed: 63,
     changes: [
       {
         file: 'broker/committer.ts',
@@ -155,6 +160,7 @@ const mutants: readonly Mutant[] = [
   {
     rule: 'a sorted file goes only after the catalogue is saved',
     faults: ['kill'],
+    firstSeed: 49,
     changes: [
       {
         file: 'broker/housekeeper.ts',
@@ -202,7 +208,7 @@ describe('a fault shows that it is broken: the rule that', () => {
   const root = join(import.meta.dirname, '../../.mutants');
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-  test.each(mutants)('$rule', async ({ rule, faults, changes }) => {
+  test.each(mutants)('$rule', async ({ rule, faults, firstSeed, changes }) => {
     const directory = join(root, rule.replaceAll(' ', '-'));
     copySources(directory);
     for (const { file, from, to } of changes) change(join(directory, 'src', file), from, to);
@@ -214,6 +220,7 @@ describe('a fault shows that it is broken: the rule that', () => {
       { violationOf: runner.violationOf, runWithoutFaults: async () => intact },
       faults,
       () => {},
+      firstSeed,
     );
     expect(seeds).toBeLessThan(seedsMax);
   });
@@ -235,15 +242,18 @@ function change(path: string, from: string, to: string): void {
   );
 }
 
+/** How many seeds it takes until a fault shows what was mutated: `seedsMax` where none does. */
 async function seedsUntilViolation(
   runner: Pick<typeof CrashRunner, 'violationOf' | 'runWithoutFaults'>,
   faults: readonly FaultKind[],
   mutate: Mutate,
+  firstSeed = 1,
 ): Promise<number> {
   const expected = await runner.runWithoutFaults();
-  for (let seed = 1; seed <= seedsMax; seed++) {
+  for (let tried = 0; tried < seedsMax; tried++) {
+    const seed = 1 + ((firstSeed - 1 + tried) % seedsMax);
     for (const fault of faults) {
-      if ((await runner.violationOf(expected, fault, seed, mutate)) !== undefined) return seed;
+      if ((await runner.violationOf(expected, fault, seed, mutate)) !== undefined) return tried;
     }
   }
   return seedsMax;

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { faultKinds, runWithoutFaults, violationOf } from './crash-runner.ts';
 
-const seeds = Number(process.env.MILLRACE_SEEDS ?? 50);
+const seeds = Number(process.env.MILLRACE_SEEDS ?? 30);
 
 describe('the golden pipeline', () => {
   test.each(faultKinds)(
