@@ -14,17 +14,24 @@ export const keys = ['', 'a', 'b', 'ü', 'a\0b', '\0'].map((text, i) =>
 export const times = [-8.64e15, -1, 0, 7, 8.64e15];
 export const items = ['', 'x', 'y', 'é', 'xx'];
 
+/** What a record does to the stores. */
+export type Use =
+  | { readonly kind: 'put'; readonly at: Place; readonly value: unknown }
+  | { readonly kind: 'delete' | 'get' | 'change'; readonly at: Place }
+  | { readonly kind: 'clear'; readonly of: 'list' | 'map'; readonly key: string }
+  | { readonly kind: 'fire' | 'ends' };
+
 /** What is done in a run. */
 export type Step =
-  | { readonly kind: 'put'; readonly at: Place; readonly value: unknown }
-  | { readonly kind: 'delete' | 'get'; readonly at: Place }
-  | { readonly kind: 'clear'; readonly of: 'list' | 'map'; readonly key: string }
+  | Use
+  /** Together they can be undone. */
+  | { readonly kind: 'record'; readonly uses: readonly Use[]; readonly isUndone: boolean }
   | { readonly kind: 'commit'; readonly fate: 'kept' | 'folding' | 'folding, lost' }
   | { readonly kind: SimpleKind }
   | { readonly kind: 'old file'; readonly which: number }
   | { readonly kind: 'fold'; readonly slices: number; readonly sliceBytes: number };
 
-export type SimpleKind = 'fire' | 'crash' | 'zombie' | 'ends' | 'look' | 'copy' | 'old log';
+export type SimpleKind = 'crash' | 'zombie' | 'look' | 'copy' | 'old log';
 
 export type Place =
   | { readonly of: 'keyed' | 'list'; readonly key: string }
@@ -65,6 +72,9 @@ export class Tried {
   #copies: Copy[] = [];
   #model: Model = new Map();
   #committed: Model = new Map();
+  #inRecord = false;
+  /** An object was changed and not put back. */
+  #isHalfDone = false;
 
   constructor(path: string, memoryOf: Memory) {
     this.#path = path;
@@ -83,6 +93,12 @@ export class Tried {
         break;
       case 'get':
         this.#get(of.at);
+        break;
+      case 'change':
+        this.#changeInPlace(of.at);
+        break;
+      case 'record':
+        this.#record(of.uses, of.isUndone);
         break;
       case 'clear':
         for (const item of of.of === 'map' ? items : []) {
@@ -141,12 +157,13 @@ export class Tried {
   }
 
   #put(at: Place, to: unknown): void {
+    const value = structuredClone(to); // who changes it in place changes nothing else
     const { keyed, timed, list, map } = this.#stores;
-    if (at.of === 'keyed') keyed.put(at.key, to);
-    else if (at.of === 'timed') timed.put(at.time, at.key, to);
-    else if (at.of === 'map') map.put(at.key, at.item, to);
+    if (at.of === 'keyed') keyed.put(at.key, value);
+    else if (at.of === 'timed') timed.put(at.time, at.key, value);
+    else if (at.of === 'map') map.put(at.key, at.item, value);
     else {
-      list.add(at.key, to);
+      list.add(at.key, value);
       const before = (this.#model.get(nameOf(at)) ?? []) as unknown[]; // a list
       this.#model.set(nameOf(at), [...before, to]);
       return;
@@ -170,6 +187,41 @@ export class Tried {
     else if (at.of === 'timed') expect(timed.get(at.time, at.key)).toEqual(expected);
     else if (at.of === 'map') expect(map.get(at.key, at.item)).toEqual(expected);
     else expect([...list.values(at.key)]).toEqual(expected ?? []);
+  }
+
+  /** As an aggregate does: the object that is there is changed, and put where it was. */
+  #changeInPlace(at: Place): void {
+    const { keyed, timed } = this.#stores;
+    if (at.of !== 'timed' && at.of !== 'keyed') return;
+    const value = at.of === 'timed' ? timed.get(at.time, at.key) : keyed.get(at.key);
+    if (!Array.isArray(value)) return;
+    value.push(value.length);
+    this.#model.set(nameOf(at), structuredClone(value));
+    if (value.length % 2 === 0 || !this.#inRecord) {
+      if (at.of === 'timed') timed.put(at.time, at.key, value);
+      else keyed.put(at.key, value);
+    } else {
+      this.#isHalfDone = true; // it must be undone
+    }
+  }
+
+  /** An undone record leaves nothing: in the stores, or to be committed. */
+  #record(uses: readonly Use[], isUndone: boolean): void {
+    const { journal } = this.#stores.state;
+    const before = structuredClone(this.#model);
+    const { changes } = this.#stores.state;
+    this.#isHalfDone = false;
+    this.#inRecord = true;
+    journal.begin();
+    for (const each of uses) this.take(each);
+    this.#inRecord = false;
+    if (!isUndone && !this.#isHalfDone) {
+      journal.keep();
+      return;
+    }
+    journal.undo();
+    this.#model = before;
+    expect(this.#stores.state.changes).toBe(changes);
   }
 
   #look(): void {

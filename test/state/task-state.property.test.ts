@@ -2,7 +2,8 @@
  * A model: whatever was put, deleted, cleared, committed, folded, evicted and crashed, and in
  * whatever order, the stores hold what a plain Map holds; a crash leaves what was committed last. A
  * fold may end after any slice, its zombie may go on later, the log may forget what is folded, and
- * memory may be short. An older copy of the file, put in its place, is refused, or the log has all
+ * memory may be short. A record makes several changes together; where it is undone it leaves nothing,
+ * in memory or in the changelog. An older copy of the file, put in its place, is refused, or the log has all
  * that it lacks; a log that is older than the file is refused. MILLRACE_STATE_RUNS says how many
  * runs (default 400).
  *
@@ -10,8 +11,11 @@
  */
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
+import { Entries } from '../../src/state/entries.ts';
 import { StateFile } from '../../src/state/index.ts';
 import { Residency } from '../../src/state/residency.ts';
+import { MemoryTimedStore } from '../../src/state/timed-store.ts';
+import { UndoJournal } from '../../src/state/undo-journal.ts';
 import { suiteDirectory } from '../support/temporary-directory.ts';
 import { Changelog, type Memory } from './changelog.ts';
 import {
@@ -22,6 +26,7 @@ import {
   type Step,
   Tried,
   times,
+  type Use,
 } from './task-state-model.ts';
 
 const key = fc.constantFrom(...keys);
@@ -30,13 +35,17 @@ const place: fc.Arbitrary<Place> = fc.oneof(
   fc.record({ of: fc.constant('timed' as const), key, time: fc.constantFrom(...times) }),
   fc.record({ of: fc.constant('map' as const), key, item: fc.constantFrom(...items) }),
 );
-const value = fc.jsonValue({ maxDepth: 1 }).map((of) => JSON.parse(JSON.stringify(of)) as unknown);
-const simple = (...kinds: SimpleKind[]) => fc.record({ kind: fc.constantFrom(...kinds) });
-const step: fc.Arbitrary<Step> = fc.oneof(
+const value = fc.oneof(
+  fc.jsonValue({ maxDepth: 1 }).map((of) => JSON.parse(JSON.stringify(of)) as unknown),
+  fc.array(fc.nat(9), { maxLength: 2 }),
+);
+const simple = <Kind extends SimpleKind | 'fire' | 'ends'>(...kinds: Kind[]) =>
+  fc.record({ kind: fc.constantFrom(...kinds) });
+const use: fc.Arbitrary<Use> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('put' as const), at: place, value }) },
   {
     weight: 8,
-    arbitrary: fc.record({ kind: fc.constantFrom('delete' as const, 'get'), at: place }),
+    arbitrary: fc.record({ kind: fc.constantFrom('delete' as const, 'get', 'change'), at: place }),
   },
   {
     weight: 1,
@@ -47,6 +56,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: simple('fire', 'ends') },
+);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 14, arbitrary: use },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('record' as const),
+      uses: fc.array(use, { minLength: 1, maxLength: 8 }),
+      isUndone: fc.boolean(),
+    }),
+  },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -190,6 +210,30 @@ const mutations: readonly Mutation[] = [
         return this.foldedOffset;
       },
     },
+  },
+  {
+    name: 'a record that failed is not undone',
+    of: UndoJournal.prototype,
+    property: 'undo',
+    instead: { value: UndoJournal.prototype.keep },
+  },
+  {
+    name: 'what was changed in place is not copied',
+    of: Entries.prototype,
+    property: 'expectChangesInPlace',
+    instead: { value: () => {} },
+  },
+  {
+    name: 'an entry that is deleted is forgotten before the record is kept',
+    of: Entries.prototype,
+    property: 'forget',
+    instead: Object.getOwnPropertyDescriptor(Entries.prototype, 'discard') as PropertyDescriptor,
+  },
+  {
+    name: 'times are not counted back',
+    of: MemoryTimedStore.prototype,
+    property: 'tookBack',
+    instead: { value: () => {} },
   },
   {
     name: 'a fold counts as done before it is',
