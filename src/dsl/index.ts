@@ -58,6 +58,8 @@ export {
   Stream,
   WindowResults,
 } from './stream.ts';
+export type { AnyRow, Change } from './tables/change.ts';
+export { Table } from './tables/table.ts';
 export {
   type ReadableTopic,
   type SelectedTopic,

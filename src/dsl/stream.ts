@@ -27,6 +27,8 @@ import {
   type StepOptions,
 } from './step-options.ts';
 import { StreamSteps } from './stream-steps.ts';
+import { Table } from './tables/table.ts';
+import { lastValues } from './tables/to-table.ts';
 import { checkAssigner, type TimedWindows } from './window-assigners.ts';
 import { WindowedStream } from './windowed-stream.ts';
 
@@ -232,6 +234,14 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     this.check('reduce()', combine, options, ['name', 'ttl']);
     const definition = runningReduce(combine, ttlOf(options, 'reduce()'));
     return this.#addProcess('reduce', options.name, definition);
+  }
+
+  /**
+   * The last value of each key, as they come, is its row; null is no row.
+   * @example readings.keyBy((r) => r.sensor).toTable()
+   */
+  toTable(options: StepOptions = {}): Table<NonNullable<Value>, Key> {
+    return new Table(this.process({ ...lastValues<Value, Key>(), ...nameOf(options) }));
   }
 
   /**
