@@ -58,8 +58,11 @@ export interface MapState<Item, Value> {
   /** Sets what `change` makes of the current value. */
   update(item: Item, change: (current: Value | undefined) => Value): void;
   delete(item: Item): void;
-  /** The elements that are there now, in the order of the encoded items. */
-  entries(): Iterable<[Item, Value]>;
+  /**
+   * The elements that are there now, in the order of the encoded items; with `after` only those
+   * behind that item, which need not be there.
+   */
+  entries(options?: { readonly after?: Item }): Iterable<[Item, Value]>;
   keys(): Iterable<Item>;
   values(): Iterable<Value>;
   /** Removes all elements. */

@@ -31,6 +31,9 @@ class Elements {
   /** Whether the entries lie in the map in their order. */
   #sorted = true;
   #lastAdded = '';
+  /** Items in order, once somebody asked for it: all but those added since, and some that went. */
+  #order: readonly string[] | undefined;
+  #addedSince: string[] = [];
 
   constructor(key: StateKey, part: number) {
     this.key = key;
@@ -41,6 +44,7 @@ class Elements {
     if (this.entries.size > 0 && item < this.#lastAdded) this.#sorted = false;
     this.#lastAdded = item;
     this.entries.set(item, entry);
+    if (this.#order !== undefined) this.#addedSince.push(item);
   }
 
   get lastAdded(): string {
@@ -52,10 +56,20 @@ class Elements {
     if (item === this.#lastAdded) this.#lastAdded = before; // else more was read since
   }
 
-  /** The items in memory now, in order. */
-  ordered(): string[] {
-    const items = [...this.entries.keys()];
-    return this.#sorted ? items : items.sort();
+  /**
+   * The items in memory now, in order, and perhaps some that have gone. What is returned does not
+   * change. Asked again it merges what was added, so that a large map is sorted only once.
+   */
+  ordered(): readonly string[] {
+    if (this.#order === undefined) {
+      const items = [...this.entries.keys()];
+      this.#order = this.#sorted ? items : items.sort();
+    } else if (this.#addedSince.length > 0 || this.#order.length > 2 * this.entries.size) {
+      const kept = this.#order.filter((item) => this.entries.has(item));
+      this.#order = merged(kept, this.#addedSince.sort());
+      this.#addedSince = [];
+    }
+    return this.#order;
   }
 
   /** The largest item in memory that is no mark of a deletion; empty where there is none. */
@@ -70,6 +84,33 @@ class Elements {
     if (this.#sorted) this.#lastAdded = present; // what was added last may be gone
     return largest;
   }
+}
+
+/** Both are in order; what is in both stands there once. */
+function merged(left: readonly string[], right: readonly string[]): string[] {
+  const all: string[] = [];
+  let i = 0;
+  for (const item of right) {
+    for (let next = left[i]; next !== undefined && next <= item; next = left[++i]) {
+      if (next < item) all.push(next);
+    }
+    if (all.at(-1) !== item) all.push(item);
+  }
+  for (; i < left.length; i++) all.push(left[i] as string); // below the length
+  return all;
+}
+
+/** Where the first item behind `after` stands. */
+function placeBehind(items: readonly string[], after: string | undefined): number {
+  if (after === undefined) return 0;
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((items[middle] as string) <= after) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 abstract class ItemStore<Value> extends Entries<Value> {
@@ -187,13 +228,22 @@ abstract class ItemStore<Value> extends Entries<Value> {
     return stored > inMemory ? stored : inMemory;
   }
 
-  /** The elements that are there when it begins, in order, as they are when it comes to them. */
-  protected *items(key: StateKey): Generator<[item: string, value: Value], void, void> {
+  /**
+   * The elements behind `after` (undefined: all) that are there when it begins, in order, as they
+   * are when it comes to them.
+   */
+  protected *items(
+    key: StateKey,
+    after?: string,
+  ): Generator<[item: string, value: Value], void, void> {
     const elements = this.#elementsOf(key);
     if (elements.part === parts.unknown) this.#readAll(elements);
-    const rows = elements.part === parts.complete ? [][Symbol.iterator]() : this.#stored(key);
+    const isComplete = elements.part === parts.complete;
+    const rows = isComplete ? [][Symbol.iterator]() : this.#stored(key, after);
     let row = rows.next();
-    for (const item of elements.ordered()) {
+    const ordered = elements.ordered();
+    for (let i = placeBehind(ordered, after); i < ordered.length; i++) {
+      const item = ordered[i] as string; // below the length
       for (; row.done !== true && row.value.item <= item; row = rows.next()) {
         if (row.value.item < item) yield* this.#itemOf(key, row.value);
       }
@@ -212,13 +262,13 @@ abstract class ItemStore<Value> extends Entries<Value> {
     if (now !== undefined) yield [item, now];
   }
 
-  *#stored(key: StateKey): Generator<StoredRow, void, void> {
+  *#stored(key: StateKey, after: string | undefined): Generator<StoredRow, void, void> {
     const { rowsAtOnce } = this.residency;
-    for (let after: string | undefined; ; ) {
-      const rows = this.#rows?.ofKey(key, after, rowsAtOnce) ?? [];
+    for (let last = after; ; ) {
+      const rows = this.#rows?.ofKey(key, last, rowsAtOnce) ?? [];
       yield* rows;
       if (rows.length < rowsAtOnce) return;
-      after = rows.at(-1)?.item;
+      last = rows.at(-1)?.item;
     }
   }
 
@@ -367,8 +417,9 @@ export class MemoryMapStore<Item, Value> extends ItemStore<Value> implements Map
     this.deleteItem(key, this.#place(item));
   }
 
-  *entries(key: StateKey): Iterable<[Item, Value]> {
-    for (const [item, value] of this.items(key)) yield [this.#itemOf(item), value];
+  *entries(key: StateKey, after?: Item): Iterable<[Item, Value]> {
+    const place = after === undefined ? undefined : this.#place(after);
+    for (const [item, value] of this.items(key, place)) yield [this.#itemOf(item), value];
   }
 
   *places(): Generator<[StateKey, Item], void, void> {

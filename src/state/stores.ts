@@ -107,8 +107,11 @@ export interface MapStore<Item, Value> {
   get(key: StateKey, item: Item): Value | undefined;
   put(key: StateKey, item: Item, value: Value): void;
   delete(key: StateKey, item: Item): void;
-  /** The elements that are there now, in the order of the item's bytes. */
-  entries(key: StateKey): Iterable<[Item, Value]>;
+  /**
+   * The elements that are there now, in the order of the item's bytes: all of them, or those behind
+   * `after`, which need not be there.
+   */
+  entries(key: StateKey, after?: Item): Iterable<[Item, Value]>;
   /** Removes all elements: one record, however many there are. */
   clear(key: StateKey): void;
   /** As `keys` of a value store. */

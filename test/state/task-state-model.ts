@@ -234,6 +234,10 @@ export class Tried {
         return this.#model.has(name) ? [[item, this.#model.get(name)]] : [];
       });
       expect([...this.#stores.map.entries(of)]).toEqual(there);
+      for (const after of ['x', 'xw']) {
+        const behind = there.filter(([item]) => byBytes(item as string, after) > 0);
+        expect([...this.#stores.map.entries(of, after)]).toEqual(behind);
+      }
     }
     this.#ends();
     this.#walk();

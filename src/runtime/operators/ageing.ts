@@ -60,8 +60,8 @@ export function ageingMaps(store: MapStore<unknown, unknown>, expiry: Expiry): M
       store.delete(key, item);
       expiry.removed(key, item);
     },
-    *entries(key) {
-      for (const entry of store.entries(key)) if (expiry.sees(key, entry[0])) yield entry;
+    *entries(key, after) {
+      for (const entry of store.entries(key, after)) if (expiry.sees(key, entry[0])) yield entry;
     },
     clear(key) {
       store.clear(key);

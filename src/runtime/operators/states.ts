@@ -138,7 +138,7 @@ class StateDeclaration {
       set,
       update: (of, change) => set(of, change(store.get(moment.key, of))),
       delete: (of) => store.delete(moment.key, of),
-      entries: () => store.entries(moment.key),
+      entries: ({ after } = {}) => store.entries(moment.key, after),
       keys: () => pick(store.entries(moment.key), 0),
       values: () => pick(store.entries(moment.key), 1),
       clear: () => store.clear(moment.key),
