@@ -115,7 +115,7 @@ class ChainBuilder {
       case 'filter':
         return new FilterOperator(context, step, node.keep, next);
       case 'flatMap':
-        return new FlatMapOperator(context, step, node.expand, next);
+        return new FlatMapOperator(context, step, node, next);
       case 'union':
         return next;
       case 'split':
@@ -125,7 +125,7 @@ class ChainBuilder {
       case 'window':
         return this.#window(node, step, next, to('late'));
       case 'process':
-        return this.#process(node, step, next);
+        return this.#process(node, step, next, to('late'));
       case 'sink':
         return this.#sink(node, step);
       default:
@@ -148,15 +148,16 @@ class ChainBuilder {
     return operator;
   }
 
-  #process(node: ProcessNode, step: Step, next: Receiver): Receiver {
+  #process(node: ProcessNode, step: Step, next: Receiver, late: Receiver | undefined): Receiver {
     const { context, stores } = this.#options;
     const keys = this.#keysFor(node);
-    const declare = { keyCodec: keys.codec };
     const moment = new Moment();
     const stateContext = { stores, step: step.name, keyCodec: keys.codec, moment };
     const state = Object.entries(node.definition.state).map(([name, spec]) => {
       return [name, declareState(stateContext, name, spec)] as const;
     });
+    const timed = (name: string) =>
+      stores.timed({ name: `${step.name}/${name}`, keyCodec: keys.codec, value: presence });
     const operator = new ProcessOperator({
       context,
       step,
@@ -164,13 +165,11 @@ class ChainBuilder {
       keys,
       moment,
       state: Object.fromEntries(state),
-      eventTimers: stores.timed({ ...declare, name: `${step.name}/event timers`, value: presence }),
-      processingTimers: stores.timed({
-        ...declare,
-        name: `${step.name}/processing timers`,
-        value: presence,
-      }),
+      eventTimers: timed('event timers'),
+      processingTimers: timed('processing timers'),
+      slices: node.definition.onSlice === undefined ? undefined : timed('slices'),
       next,
+      late,
     });
     this.#timed.push(operator);
     return operator;
@@ -225,14 +224,15 @@ function joined(receivers: readonly Receiver[]): Receiver | undefined {
   return receivers.length > 1 ? new FanOut(receivers) : receivers[0];
 }
 
-/** Whether a sink writes the key of the source's own records. */
+/** Whether a step uses the key of the source's own records: a sink writes it, or it is keyed by. */
 function needsKey(graph: Graph, source: SourceNode): boolean {
   return graph.nodes.some((node) => {
-    return node.kind === 'sink' && node.key === undefined && keepsKeysOf(graph, source, node);
+    const usesKey = (node.kind === 'sink' || node.kind === 'keyBy') && node.key === undefined;
+    return usesKey && parentsOf(graph, node).some((input) => keepsKeysOf(graph, source, input));
   });
 }
 
-/** Whether records of `source` come to a node with the keys that they had. */
+/** Whether records of `source` leave a node with the keys that they had. */
 function keepsKeysOf(graph: Graph, source: SourceNode, node: GraphNode): boolean {
   if (node.id === source.id) return true;
   if (node.kind === 'keyBy') return false;

@@ -88,7 +88,9 @@ export interface FilterNode extends NodeBase {
 
 export interface FlatMapNode extends NodeBase {
   readonly kind: 'flatMap';
-  readonly expand: (value: unknown) => Iterable<unknown>;
+  /** The key is given only where `withKey` is true: functions of users take the value alone. */
+  readonly expand: (value: unknown, key?: unknown) => Iterable<unknown>;
+  readonly withKey?: boolean;
 }
 
 /** The records of several streams, each as it comes. */
@@ -113,7 +115,8 @@ export interface Branch {
 
 export interface KeyByNode extends NodeBase {
   readonly kind: 'keyBy';
-  readonly key: (value: unknown) => unknown;
+  /** Undefined: the key of the record, as its topic has it; a record without one fails. */
+  readonly key: ((value: unknown) => unknown) | undefined;
   readonly codec: Codec<unknown>;
 }
 
@@ -140,6 +143,8 @@ export interface SinkNode extends NodeBase {
   readonly topic: TopicSpec;
   /** Key of the written record; undefined: the stream's key. */
   readonly key: ((value: unknown) => unknown) | undefined;
+  /** Whether null is written as a record without a value, which deletes the row of its key. */
+  readonly writesTombstones?: boolean;
 }
 
 export type GraphNode =
@@ -243,6 +248,8 @@ export interface ProcessDefinition {
   readonly onExpire?:
     | ((expired: ExpiredEntry, context: ProcessContext) => Iterable<unknown> | undefined)
     | undefined;
+  /** Called for a key whose work `goOn` was called for; returns what it emits. */
+  readonly onSlice?: ((context: ProcessContext) => Iterable<unknown> | undefined) | undefined;
 }
 
 /** An entry of state that is gone because its time-to-live is over. */
@@ -280,4 +287,11 @@ export interface ProcessContext<Key = unknown> {
   readonly now: number;
   readonly state: Readonly<Record<string, State>>;
   readonly timers: { readonly event: TimerService; readonly processing: TimerService };
+  /** Counts a value as late, and emits it from the port `late`. */
+  late(value: unknown): void;
+  /**
+   * Has `onSlice` called for the key, at the time of this record, before the next record: for work
+   * that is too long for one turn. A commit may come between.
+   */
+  goOn(): void;
 }

@@ -153,7 +153,9 @@ export class PartitionInput implements TopicPartition {
     } catch (cause) {
       throw this.#undecodable(cause);
     }
-    this.time = eventTime === undefined ? cursor.timestamp : this.#eventTime(eventTime);
+    // A record without a value can't tell when it happened.
+    const hasTime = eventTime !== undefined && valueStart >= 0;
+    this.time = hasTime ? this.#eventTime(eventTime) : cursor.timestamp;
   }
 
   #decodeKey(): Key | null {

@@ -45,7 +45,10 @@ function handingNode(node: GraphNode, how: Handing): GraphNode {
     case 'filter':
       return { ...node, keep: (value) => node.keep(pass(value)) };
     case 'flatMap':
-      return { ...node, expand: (value) => passEach(node.expand(pass(value)), pass) };
+      return {
+        ...node,
+        expand: (value, key) => passEach(node.expand(pass(value), pass(key)), pass),
+      };
     case 'union':
       return node;
     case 'split': {
@@ -54,8 +57,10 @@ function handingNode(node: GraphNode, how: Handing): GraphNode {
       });
       return { ...node, branches };
     }
-    case 'keyBy':
-      return { ...node, key: (value) => pass(node.key(pass(value))) };
+    case 'keyBy': {
+      const { key } = node;
+      return key === undefined ? node : { ...node, key: (value) => pass(key(pass(value))) };
+    }
     case 'process':
       return { ...node, definition: handingProcess(node.definition, how, how.state(node.label)) };
     case 'window': {
@@ -82,7 +87,7 @@ function handingProcess(
   { pass }: Handing,
   state: boolean,
 ): ProcessDefinition {
-  const { onRecord, onTimer, onExpire } = definition;
+  const { onRecord, onTimer, onExpire, onSlice } = definition;
   const contextOf = (context: ProcessContext) => (state ? handingContext(context, pass) : context);
   return {
     ...definition,
@@ -95,6 +100,8 @@ function handingProcess(
       onExpire === undefined
         ? undefined
         : (expired, context) => passEach(onExpire(pass(expired), contextOf(context)), pass),
+    onSlice:
+      onSlice === undefined ? undefined : (context) => passEach(onSlice(contextOf(context)), pass),
   };
 }
 

@@ -75,7 +75,7 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
     case 'split':
       return `split${named} (${node.branches.map(({ name }) => name).join(', ')}, rest)`;
     case 'keyBy':
-      return `keyBy${named} (${versioned(node.codec)})`;
+      return `keyBy${named} ${node.key === undefined ? 'key of the record ' : ''}(${versioned(node.codec)})`;
     case 'process':
       return `${node.label} [state ${identity}]${describeState(node.definition)}`;
     case 'window':
@@ -84,7 +84,10 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
         describeFiring(node.firing)
       );
     case 'sink':
-      return `to ${node.topic.name} (key ${node.topic.key.name}, value ${node.topic.value.name})`;
+      return (
+        `to ${node.topic.name} (key ${node.topic.key.name}, value ${node.topic.value.name})` +
+        (node.writesTombstones === true ? ', null deletes' : '')
+      );
     default:
       return unreachable(node);
   }

@@ -5,7 +5,8 @@
  *
  * Timers are deduplicated by (key, time), are part of the state, and fire in the order (time, key
  * group, key). Entries of state whose time-to-live is over go as timers fire: one at a time, in the
- * order of their ends, before the timers of the same time.
+ * order of their ends, before the timers of the same time. Work of a record that goes on in slices
+ * comes before all of that.
  */
 import type { TimedStore } from '../../state/index.ts';
 import type { ProcessContext, ProcessDefinition, TimerService } from '../graph.ts';
@@ -25,7 +26,11 @@ export interface ProcessParts {
   readonly state: Readonly<Record<string, DeclaredState>>;
   readonly eventTimers: TimedStore<true>;
   readonly processingTimers: TimedStore<true>;
+  /** Keys whose work goes on, by the time of its record; undefined where the step has none. */
+  readonly slices: TimedStore<true> | undefined;
   readonly next: Receiver;
+  /** Undefined: nobody reads the late stream; records are only counted. */
+  readonly late: Receiver | undefined;
 }
 
 interface NamedExpiry {
@@ -63,6 +68,7 @@ export class ProcessOperator implements Receiver, TimedOperator {
   }
 
   nextEventTime(): number {
+    if (this.#hasSlice()) return Number.NEGATIVE_INFINITY;
     return this.#nextTime('event', this.#parts.eventTimers);
   }
 
@@ -76,11 +82,28 @@ export class ProcessOperator implements Receiver, TimedOperator {
   }
 
   fireEvent(): void {
-    this.#fire('event', this.#parts.eventTimers);
+    if (this.#hasSlice()) this.#goOn();
+    else this.#fire('event', this.#parts.eventTimers);
   }
 
   fireProcessing(): void {
     this.#fire('processing', this.#parts.processingTimers);
+  }
+
+  #hasSlice(): boolean {
+    const { slices } = this.#parts;
+    return slices !== undefined && slices.firstTime() !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Goes on with the work of a record, as at its time. */
+  #goOn(): void {
+    const { slices, keys, context, definition } = this.#parts;
+    const slice = slices?.first();
+    if (slice === undefined) return;
+    slices?.delete(slice.time, slice.key);
+    this.#moment.ofRecord(slice.time, this.watermark, context.now);
+    this.#begin(keys.ofState(slice.key));
+    this.#emit(definition.onSlice?.(this.#userContext));
   }
 
   #nextTime(kind: 'event' | 'processing', timers: TimedStore<true>): number {
@@ -177,7 +200,7 @@ export class ProcessOperator implements Receiver, TimedOperator {
   /** One object for the life of the operator; it speaks of the current key. */
   #makeUserContext(): ProcessContext {
     const self = this;
-    const { state, eventTimers, processingTimers, context } = this.#parts;
+    const { state, eventTimers, processingTimers, slices, context } = this.#parts;
     const states = Object.entries(state).map(([name, declared]) => [name, declared.state]);
     return {
       get key() {
@@ -197,7 +220,17 @@ export class ProcessOperator implements Receiver, TimedOperator {
         event: this.#timerService(eventTimers),
         processing: this.#timerService(processingTimers),
       },
+      late: (value) => this.#late(value),
+      goOn: () => slices?.put(this.#moment.timestamp, this.#key.state, true),
     };
+  }
+
+  #late(value: unknown): void {
+    const { context, late } = this.#parts;
+    context.late++;
+    late?.receive(value, this.#moment.timestamp, this.#key);
+    context.step = this.step;
+    context.key = this.#key;
   }
 
   #timerService(timers: TimedStore<true>): TimerService {

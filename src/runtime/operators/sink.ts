@@ -28,7 +28,8 @@ export class SinkOperator implements Receiver {
     const written = node.key === undefined ? key?.value : node.key(value);
     const keyBytes =
       written === undefined || written === null ? null : this.#encode('key', written);
-    const valueBytes = this.#encode('value', value);
+    const isTombstone = value === null && node.writesTombstones === true;
+    const valueBytes = isTombstone ? null : this.#encode('value', value);
     const partition =
       keyBytes === null
         ? context.sourcePartition % output.partitions // keeps the source's order

@@ -2,6 +2,8 @@
  * The steps that keep nothing: map, filter, flatMap, split, keyBy; and one stream that goes to
  * several.
  */
+import { MillraceError } from '../../platform/index.ts';
+import type { FlatMapNode } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step } from '../operator.ts';
 
@@ -58,25 +60,27 @@ export class FilterOperator implements Receiver {
 export class FlatMapOperator implements Receiver {
   readonly #context: OperatorContext;
   readonly #step: Step;
-  readonly #expand: (value: unknown) => Iterable<unknown>;
+  readonly #expand: FlatMapNode['expand'];
+  readonly #withKey: boolean;
   readonly #next: Receiver;
 
   constructor(
     context: OperatorContext,
     step: Step,
-    expand: (value: unknown) => Iterable<unknown>,
+    { expand, withKey = false }: Pick<FlatMapNode, 'expand' | 'withKey'>,
     next: Receiver,
   ) {
     this.#context = context;
     this.#step = step;
     this.#expand = expand;
+    this.#withKey = withKey;
     this.#next = next;
   }
 
   receive(value: unknown, timestamp: number, key: Key | null): void {
     this.#context.step = this.#step;
     const expand = this.#expand;
-    for (const part of expand(value)) {
+    for (const part of this.#withKey ? expand(value, key?.value) : expand(value)) {
       this.#next.receive(part, timestamp, key);
       this.#context.step = this.#step; // a generator runs on
     }
@@ -117,14 +121,14 @@ export class SplitOperator implements Receiver {
 export class KeyByOperator implements Receiver {
   readonly #context: OperatorContext;
   readonly #step: Step;
-  readonly #keyOf: (value: unknown) => unknown;
+  readonly #keyOf: ((value: unknown) => unknown) | undefined;
   readonly #keys: KeyFactory;
   readonly #next: Receiver;
 
   constructor(
     context: OperatorContext,
     step: Step,
-    keyOf: (value: unknown) => unknown,
+    keyOf: ((value: unknown) => unknown) | undefined,
     keys: KeyFactory,
     next: Receiver,
   ) {
@@ -135,13 +139,22 @@ export class KeyByOperator implements Receiver {
     this.#next = next;
   }
 
-  receive(value: unknown, timestamp: number): void {
+  receive(value: unknown, timestamp: number, own: Key | null): void {
     this.#context.step = this.#step;
     const keyOf = this.#keyOf;
-    const key = this.#keys.of(keyOf(value));
+    const key = this.#keys.of(keyOf === undefined ? keyOfRecord(own) : keyOf(value));
     this.#context.key = key;
     this.#next.receive(value, timestamp, key);
   }
+}
+
+function keyOfRecord(key: Key | null): unknown {
+  if (key !== null) return key.value;
+  throw new MillraceError(
+    'USER_FUNCTION',
+    'the record has no key, so it is the row of none. Write the topic with keys, or say with ' +
+      'onError what becomes of such records',
+  );
 }
 
 /** Hands each record to several receivers, in order. */
