@@ -2,6 +2,7 @@
  * Collects the nodes of one job while its streams are built. Streams are immutable; only this
  * grows.
  */
+import type { Codec } from '../formats/index.ts';
 import { MillraceError } from '../platform/index.ts';
 import { type Edge, type Graph, type GraphNode, keyByOf } from '../runtime/index.ts';
 
@@ -39,8 +40,8 @@ export class GraphBuilder {
    * where it is no keyed stream of this job. Fails with `INVALID`.
    */
   checkKeyedAlike(call: string, own: Edge, other: Edge | undefined): void {
-    const codec = this.#keyCodecOf(own);
-    const its = other === undefined ? undefined : this.#keyCodecOf(other);
+    const codec = this.#keyFormatOf(own);
+    const its = other === undefined ? undefined : this.#keyFormatOf(other);
     if (codec !== undefined && codec === its) return;
     throw new MillraceError(
       'INVALID',
@@ -54,12 +55,18 @@ export class GraphBuilder {
     return { job: this.job, nodes: this.#nodes };
   }
 
-  /** The name of the codec of the keys that an edge carries, and how many versions it has. */
-  #keyCodecOf({ node: id }: Edge): string | undefined {
+  /** The codec of the keys that an edge carries; undefined where it is not keyed. */
+  keyCodecOf({ node: id }: Edge): Codec<unknown> | undefined {
     const [graph, node] = [{ job: this.job, nodes: this.#nodes }, this.#nodes[id]];
     const keyBy = node?.kind === 'keyBy' ? node : node && keyByOf(graph, node);
-    if (keyBy === undefined) return undefined;
-    const { name, versions = [] } = keyBy.codec;
+    return keyBy?.codec;
+  }
+
+  /** Its name, and how many versions it has. */
+  #keyFormatOf(edge: Edge): string | undefined {
+    const codec = this.keyCodecOf(edge);
+    if (codec === undefined) return undefined;
+    const { name, versions = [] } = codec;
     return versions.length > 1 ? `${name} in version ${versions.length}` : name;
   }
 }

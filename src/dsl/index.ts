@@ -14,6 +14,11 @@ export { first, last } from './aggregates/first-last.ts';
 export { type Histogram, histogram } from './aggregates/histogram.ts';
 export { count, max, mean, min, share, sum } from './aggregates/numbers.ts';
 export { type QuantileOptions, type QuantilesOf, quantile } from './aggregates/quantile.ts';
+export type {
+  RetractableAggregate,
+  RetractableAggregates,
+  Retracting,
+} from './aggregates/retracting.ts';
 export { topK } from './aggregates/top-k.ts';
 export {
   standardDeviation,
@@ -24,12 +29,14 @@ export {
 export type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
 export { ConnectedStreams, type ConnectFunctions } from './connected-streams.ts';
 export { CountWindowedStream } from './count-window.ts';
+export type { DeduplicateOptions } from './deduplicate.ts';
 export {
   type FromOptions,
   isJob,
   type JobContext,
   type JobOptions,
   job,
+  type TableOptions,
 } from './job.ts';
 export type { DeadLetters, OnError, Retry } from './on-error.ts';
 export {
@@ -54,12 +61,18 @@ export {
 } from './state-specs.ts';
 export type { KeyByOptions, RunningOptions, StepOptions, ToOptions } from './step-options.ts';
 export {
+  DeduplicatedKeyedStream,
+  DeduplicatedStream,
   KeyedStream,
   Stream,
   WindowResults,
 } from './stream.ts';
 export type { AnyRow, Change } from './tables/change.ts';
+export type { ForeignKeyOptions } from './tables/foreign-key-join.ts';
+export { GroupedTable } from './tables/grouped-table.ts';
+export type { DeleteWhen, LatestOptions, ToTableOptions } from './tables/last-values.ts';
 export { Table } from './tables/table.ts';
+export type { TopNOptions } from './tables/top-n.ts';
 export {
   type ReadableTopic,
   type SelectedTopic,

@@ -1,4 +1,5 @@
 /** Jobs: `job(name, ({ from }) => { ... })`. */
+import { type Codec, checkKeyCodec, ofKeys } from '../formats/index.ts';
 import { MillraceError } from '../platform/index.ts';
 import {
   checkGraph,
@@ -6,6 +7,7 @@ import {
   checkTopicName,
   type Duration,
   durationMs,
+  type Edge,
   type Job,
   nameSteps,
   type StartPosition,
@@ -13,7 +15,9 @@ import {
 import { GraphBuilder } from './graph-builder.ts';
 import { errorPolicyOf, type OnError } from './on-error.ts';
 import { checkStepName } from './step-options.ts';
-import { Stream } from './stream.ts';
+import { KeyedStream, Stream } from './stream.ts';
+import type { ToTableOptions } from './tables/last-values.ts';
+import type { Table } from './tables/table.ts';
 import type { ReadableTopic } from './topic.ts';
 
 /** How a job reads a topic. */
@@ -44,6 +48,11 @@ export interface FromOptions<Value> {
   readonly onError?: OnError;
 }
 
+/** How a job reads a topic as a table: always from its beginning, or rows would be missing. */
+export interface TableOptions<Value>
+  extends Omit<FromOptions<Value>, 'start'>,
+    ToTableOptions<NonNullable<Value>> {}
+
 export interface JobOptions {
   /** What happens where a record fails, where `from` does not say it. Default: `'fail'`. */
   readonly onError?: OnError;
@@ -60,6 +69,16 @@ export interface JobContext {
     topic: ReadableTopic<Key, Value>,
     options?: FromOptions<Value>,
   ): Stream<Value, Key>;
+  /**
+   * A topic as a table: the last record of each key is its row, and a record without a value
+   * deletes it, as in a compacted topic. Each record needs a key; without one it fails
+   * (`USER_FUNCTION`).
+   * @example table(customers).filter((customer) => customer.active)
+   */
+  table<Key, Value>(
+    topic: ReadableTopic<Key, Value>,
+    options?: TableOptions<Value>,
+  ): Table<NonNullable<Value>, Key>;
 }
 
 const fromOptions = [
@@ -86,7 +105,10 @@ export function job(
   const { onError = 'fail' } = options;
   errorPolicyOf(onError, `onError of job("${name}")`);
   const builder = new GraphBuilder(name);
-  build({ from: (topic, of = {}) => addSource(builder, topic, { onError, ...of }) });
+  build({
+    from: (topic, of = {}) => new Stream(builder, addSource(builder, topic, { onError, ...of })),
+    table: (topic, of = {}) => addTable(builder, topic, { onError, ...of }),
+  });
   const graph = builder.build();
   checkGraph(graph);
   nameSteps(graph);
@@ -109,18 +131,33 @@ function checkJobName(name: string): void {
   checkTopicName(`__${name}-0-changelog`);
 }
 
+function addTable<Key, Value>(
+  builder: GraphBuilder,
+  topic: ReadableTopic<Key, Value>,
+  options: TableOptions<Value>,
+): Table<NonNullable<Value>, Key> {
+  const { name, ttl, deleteWhen, ...reading } = options;
+  const input = addSource(builder, topic, reading, 'table');
+  const codec = ofKeys(checkKeyCodec(topic.key, `table("${topic.name}")`)) as Codec<unknown>; // untyped
+  const keyed = builder.add({ kind: 'keyBy', input, name: undefined, key: undefined, codec });
+  const given = Object.entries({ name, ttl, deleteWhen }).filter(([, of]) => of !== undefined);
+  const step: ToTableOptions<NonNullable<Value>> = Object.fromEntries(given); // as they were
+  return new KeyedStream<Value, Key>(builder, keyed).toTable(step);
+}
+
 function addSource<Key, Value>(
   builder: GraphBuilder,
   topic: ReadableTopic<Key, Value>,
   options: FromOptions<Value>,
-): Stream<Value, Key> {
+  call: 'from' | 'table' = 'from',
+): Edge {
   if (topic?.kind !== 'topic' && topic?.kind !== 'selection') {
     throw new MillraceError(
       'INVALID',
-      `Job "${builder.job}": from() takes a topic: make one with topic(name, { key, value }).`,
+      `Job "${builder.job}": ${call}() takes a topic: make one with topic(name, { key, value }).`,
     );
   }
-  const where = `from("${topic.name}")`;
+  const where = `${call}("${topic.name}")`;
   checkOptions(where, options, fromOptions);
   const { eventTime, outOfOrderness = 0, idleAfter = '5s', quietAfter = '10s' } = options;
   if (eventTime !== undefined && typeof eventTime !== 'function') {
@@ -130,7 +167,7 @@ function addSource<Key, Value>(
         'returns ms since the epoch.',
     );
   }
-  const edge = builder.add({
+  return builder.add({
     kind: 'source',
     name: undefined,
     topic: topic as ReadableTopic<unknown, unknown>, // the graph does not know types
@@ -144,7 +181,6 @@ function addSource<Key, Value>(
     start: startOf(options.start ?? 'earliest', where),
     onError: errorPolicyOf(options.onError ?? 'fail', `onError of ${where}`),
   });
-  return new Stream(builder, edge);
 }
 
 function startOf(start: NonNullable<FromOptions<never>['start']>, where: string): StartPosition {

@@ -7,6 +7,8 @@ import type {
   ListState,
   MapSpec,
   MapState,
+  ProcessContext,
+  ProcessDefinition,
   ReducingSpec,
   ReducingState,
   StateSpec,
@@ -93,4 +95,28 @@ export interface ProcessFunctions<
   onTimer?(timer: Timer, context: KeyContext<Key, Specs>): Emitted<TimerOut>;
   /** Called for each entry that has come to the end of its time-to-live. */
   onExpire?(expired: Expired<Specs>, context: KeyContext<Key, Specs>): Emitted<EndOut>;
+}
+
+/** What the steps that are made of a process step see besides. */
+export interface StepContext<Key, Specs>
+  extends KeyContext<Key, Specs>,
+    Pick<ProcessContext, 'late' | 'goOn'> {}
+
+/** A process step that this library makes. */
+export interface StepFunctions<Value, Key, Specs extends StateSpecs, Out> {
+  readonly state: Specs;
+  onRecord(value: Value, context: StepContext<Key, Specs>): Iterable<Out>;
+  onExpire?(expired: Expired<Specs>, context: StepContext<Key, Specs>): Iterable<Out>;
+  /** See `ProcessContext.goOn`. */
+  onSlice?(context: StepContext<Key, Specs>): Iterable<Out>;
+}
+
+export function definitionOf<Value, Key, Specs extends StateSpecs, Out>({
+  state,
+  onRecord,
+  onExpire,
+  onSlice,
+}: StepFunctions<Value, Key, Specs, Out>): ProcessDefinition {
+  const definition = { state, onRecord, onTimer: undefined, onExpire, onSlice };
+  return definition as unknown as ProcessDefinition; // the graph does not know types
 }

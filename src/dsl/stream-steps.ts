@@ -4,8 +4,9 @@
  */
 import type { Codec } from '../formats/index.ts';
 import { MillraceError } from '../platform/index.ts';
-import { checkOptions, type Edge } from '../runtime/index.ts';
+import { checkOptions, type Edge, type SinkNode } from '../runtime/index.ts';
 import { type BranchTests, branchesOf } from './branches.ts';
+import { type DeduplicateOptions, deduplicating } from './deduplicate.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { checkStepName, type StepOptions, type ToOptions } from './step-options.ts';
 import type { HoldsFieldsOf, Topic, TopicFor } from './topic.ts';
@@ -38,16 +39,32 @@ export class StreamSteps<Value, Key> {
     options: ToOptions<Value, NoInfer<TopicKey>>,
   ): void;
   to(topic: TopicFor<never, never>, options: Partial<ToOptions<never, unknown>> = {}): void {
-    if (topic?.kind !== 'topic') {
-      throw new MillraceError(
-        'INVALID',
-        `Job "${this.graph.job}": to() takes a topic: make one with topic(name, { key, value }).`,
-      );
-    }
+    this.#checkTopic(topic);
     checkOptions(`to("${topic.name}")`, options, ['key']);
-    const key = options.key as ((value: unknown) => unknown) | undefined; // untyped in the graph
-    const spec = topic as unknown as Topic<unknown, unknown>; // likewise
-    this.graph.add({ kind: 'sink', input: this.edge, name: undefined, topic: spec, key });
+    const key = options.key as SinkNode['key']; // the graph does not know types
+    this.#addSink(topic, { key, writesTombstones: undefined });
+  }
+
+  /**
+   * Writes values to a topic, and null as a record without a value.
+   * @internal
+   */
+  toWithTombstones(topic: TopicFor<never, never>): void {
+    this.#checkTopic(topic);
+    this.#addSink(topic, { key: undefined, writesTombstones: true });
+  }
+
+  #checkTopic(topic: TopicFor<never, never>): void {
+    if (topic?.kind === 'topic') return;
+    throw new MillraceError(
+      'INVALID',
+      `Job "${this.graph.job}": to() takes a topic: make one with topic(name, { key, value }).`,
+    );
+  }
+
+  #addSink(topic: TopicFor<never, never>, how: Pick<SinkNode, 'key' | 'writesTombstones'>): void {
+    const spec = topic as unknown as Topic<unknown, unknown>; // the graph does not know types
+    this.graph.add({ kind: 'sink', input: this.edge, name: undefined, topic: spec, ...how });
   }
 
   protected addMap(map: (value: Value) => unknown, options: StepOptions): Edge {
@@ -80,14 +97,36 @@ export class StreamSteps<Value, Key> {
     });
   }
 
+  /** @internal */
+  checkSameJob(call: string, things: string, other: StreamSteps<unknown, unknown>): void {
+    if (other instanceof StreamSteps && other.graph === this.graph) return;
+    throw new MillraceError(
+      'INVALID',
+      `Job "${this.graph.job}": ${call} takes ${things} of the same job.`,
+    );
+  }
+
+  protected addFlatMapWithKey(
+    expand: (value: Value, key: Key) => Iterable<unknown>,
+    name: string | undefined,
+  ): Edge {
+    return this.graph.add({
+      kind: 'flatMap',
+      input: this.edge,
+      name,
+      expand: expand as (value: unknown, key: unknown) => Iterable<unknown>, // as in addMap
+      withKey: true,
+    });
+  }
+
+  protected addDeduplicate(options: DeduplicateOptions<Value>): Edge {
+    checkStepName(this.graph.job, options.name);
+    const { name } = options;
+    return this.graph.add({ input: this.edge, name, ...deduplicating(options) });
+  }
+
   protected addUnion(others: readonly StreamSteps<unknown, Key>[]): Edge {
-    for (const other of others) {
-      if (other instanceof StreamSteps && other.graph === this.graph) continue;
-      throw new MillraceError(
-        'INVALID',
-        `Job "${this.graph.job}": union() takes streams of the same job.`,
-      );
-    }
+    for (const other of others) this.checkSameJob('union()', 'streams', other);
     const inputs = [this, ...others].map(({ edge }) => edge);
     return this.graph.add({ kind: 'union', name: undefined, inputs });
   }
@@ -102,12 +141,8 @@ export class StreamSteps<Value, Key> {
     });
   }
 
-  protected check(
-    call: string,
-    run: unknown,
-    options: StepOptions,
-    known: readonly string[],
-  ): void {
+  /** @internal */
+  check(call: string, run: unknown, options: StepOptions, known: readonly string[]): void {
     if (typeof run !== 'function') {
       throw new MillraceError(
         'INVALID',

@@ -15,8 +15,14 @@ import { type Aggregates, composite, type ResultsOf } from './aggregates/composi
 import type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import { CountWindowedStream } from './count-window.ts';
+import type { DeduplicateOptions } from './deduplicate.ts';
 import { GlobalStream } from './paned-stream.ts';
-import type { ProcessFunctions, StateSpecs } from './process.ts';
+import {
+  definitionOf,
+  type ProcessFunctions,
+  type StateSpecs,
+  type StepFunctions,
+} from './process.ts';
 import { runningAggregate, runningReduce } from './running.ts';
 import { ttlOf } from './state-specs.ts';
 import {
@@ -27,8 +33,10 @@ import {
   type StepOptions,
 } from './step-options.ts';
 import { StreamSteps } from './stream-steps.ts';
-import { Table } from './tables/table.ts';
-import { lastValues } from './tables/to-table.ts';
+import { latest, topN, toTable } from './tables/from-stream.ts';
+import type { DeleteWhen, LatestOptions, ToTableOptions } from './tables/last-values.ts';
+import type { Table } from './tables/table.ts';
+import type { TopNOptions } from './tables/top-n.ts';
 import { checkAssigner, type TimedWindows } from './window-assigners.ts';
 import { WindowedStream } from './windowed-stream.ts';
 
@@ -113,6 +121,15 @@ export class Stream<Value, Key> extends StreamSteps<Value, Key> {
     };
     return new KeyedStream(this.graph, this.graph.add(node));
   }
+
+  /**
+   * Lets the first record of each id through, and drops others with its id whose event time is less
+   * than `within` from its own. Keys do not count: ids that are unique only within a key need it.
+   * @example payments.deduplicate({ by: (p) => p.id, within: '1h' })
+   */
+  deduplicate(options: DeduplicateOptions<Value>): DeduplicatedStream<Value, Key> {
+    return new DeduplicatedStream(this.graph, this.addDeduplicate(options));
+  }
 }
 
 /** At least one. */
@@ -154,7 +171,7 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   override union<Other>(...others: SomeOf<Stream<Other, Key>>): Stream<Value | Other, Key> {
     const keyed = others.filter((other) => other instanceof KeyedStream);
     if (keyed.length < others.length) return super.union(...others);
-    for (const other of keyed) this.#checkKeyedAlike('union()', other);
+    for (const other of keyed) this.checkKeyedAlike('union()', other);
     return new KeyedStream<Value | Other, Key>(this.graph, this.addUnion(others));
   }
 
@@ -173,11 +190,12 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
    * @example orders.keyBy((o) => o.id).connect(payments.keyBy((p) => p.order)).process({ ... })
    */
   connect<Right>(right: KeyedStream<Right, Key>): ConnectedStreams<Value, Right, Key> {
-    this.#checkKeyedAlike('connect()', right);
+    this.checkKeyedAlike('connect()', right);
     return new ConnectedStreams(this, right);
   }
 
-  #checkKeyedAlike(call: string, other: KeyedStream<unknown, Key>): void {
+  /** @internal */
+  checkKeyedAlike(call: string, other: KeyedStream<unknown, Key>): void {
     const isOfJob = other instanceof KeyedStream && other.graph === this.graph;
     this.graph.checkKeyedAlike(call, this.edge, isOfJob ? other.edge : undefined);
   }
@@ -237,11 +255,60 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   }
 
   /**
-   * The last value of each key, as they come, is its row; null is no row.
-   * @example readings.keyBy((r) => r.sensor).toTable()
+   * The last value of each key, as they come, is its row. null is none: it deletes the row, and so
+   * does what `deleteWhen` returns true for.
+   * @example accounts.keyBy((a) => a.id).toTable({ deleteWhen: (a) => a.state === 'closed' })
    */
-  toTable(options: StepOptions = {}): Table<NonNullable<Value>, Key> {
-    return new Table(this.process({ ...lastValues<Value, Key>(), ...nameOf(options) }));
+  toTable<Deleted extends NonNullable<Value>>(
+    options: DeleteWhen<NonNullable<Value>, Deleted>,
+  ): Table<Exclude<NonNullable<Value>, Deleted>, Key>;
+  toTable(options?: ToTableOptions<NonNullable<Value>>): Table<NonNullable<Value>, Key>;
+  toTable(options: ToTableOptions<NonNullable<Value>> = {}): Table<NonNullable<Value>, Key> {
+    return toTable(this, options);
+  }
+
+  /**
+   * The latest value of each key is its row: by event time, or by what `by` returns. Of two of the
+   * same time the one that came last is; an earlier one that comes later changes nothing.
+   * @example readings.keyBy((r) => r.sensor).latest()
+   */
+  latest(options: LatestOptions<NonNullable<Value>> = {}): Table<NonNullable<Value>, Key> {
+    return latest(this, options);
+  }
+
+  /**
+   * The `n` values of each key for which `by` is greatest (or smallest), as one row, the first one
+   * first. Of those with the same number the one that came first stays first.
+   * @example bids.keyBy((bid) => bid.auction).topN({ n: 3, by: (bid) => bid.price })
+   */
+  topN(options: TopNOptions<NonNullable<Value>>): Table<readonly NonNullable<Value>[], Key> {
+    return topN(this, options);
+  }
+
+  override deduplicate(options: DeduplicateOptions<Value>): DeduplicatedKeyedStream<Value, Key> {
+    return new DeduplicatedKeyedStream(this.graph, this.addDeduplicate(options));
+  }
+
+  /** @internal */
+  get keyCodec(): Codec<Key> {
+    return this.graph.keyCodecOf(this.edge) as Codec<Key>; // a keyed stream stands behind keyBy
+  }
+
+  /** @internal */
+  flatMapWithKey<Out>(
+    expand: (value: Value, key: Key) => Iterable<Out>,
+    name?: string,
+  ): KeyedStream<Out, Key> {
+    return new KeyedStream(this.graph, this.addFlatMapWithKey(expand, name));
+  }
+
+  /** @internal */
+  addStep<Specs extends StateSpecs, Out>(
+    label: string,
+    name: string | undefined,
+    step: StepFunctions<Value, Key, Specs, Out>,
+  ): KeyedStream<Out, Key> {
+    return this.#addProcess(label, name, definitionOf(step));
   }
 
   /**
@@ -280,6 +347,24 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     checkStepName(this.graph.job, name);
     const node = { kind: 'process' as const, input: this.edge, name, label, definition };
     return new KeyedStream(this.graph, this.graph.add(node));
+  }
+}
+
+/** What `deduplicate` lets through, and what came too late. */
+export class DeduplicatedStream<Value, Key> extends Stream<Value, Key> {
+  /**
+   * Records of which it is not known any more whether others came before them. They are counted
+   * even if nobody reads this.
+   */
+  get late(): Stream<Value, Key> {
+    return new Stream(this.graph, { node: this.edge.node, port: 'late' });
+  }
+}
+
+/** The same, of a keyed stream. */
+export class DeduplicatedKeyedStream<Value, Key> extends KeyedStream<Value, Key> {
+  get late(): KeyedStream<Value, Key> {
+    return new KeyedStream(this.graph, { node: this.edge.node, port: 'late' });
   }
 }
 

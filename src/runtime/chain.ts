@@ -150,7 +150,8 @@ class ChainBuilder {
 
   #process(node: ProcessNode, step: Step, next: Receiver, late: Receiver | undefined): Receiver {
     const { context, stores } = this.#options;
-    const keys = this.#keysFor(node);
+    const { keyedBy } = node;
+    const keys = keyedBy === undefined ? this.#keysFor(node) : new KeyFactory(keyedBy.codec);
     const moment = new Moment();
     const stateContext = { stores, step: step.name, keyCodec: keys.codec, moment };
     const state = Object.entries(node.definition.state).map(([name, spec]) => {
@@ -162,6 +163,7 @@ class ChainBuilder {
       context,
       step,
       definition: node.definition,
+      keyOf: keyedBy?.of,
       keys,
       moment,
       state: Object.fromEntries(state),

@@ -126,6 +126,11 @@ export interface ProcessNode extends NodeBase {
   /** What users called it: `process`, `aggregate`, `reduce`. Part of the derived identity. */
   readonly label: string;
   readonly definition: ProcessDefinition;
+  /**
+   * Whose state a record has, where that is not the key of the stream; what is emitted for a record
+   * keeps its key. Nothing may be emitted otherwise.
+   */
+  readonly keyedBy?: Pick<KeyByNode, 'codec'> & { readonly of: (value: unknown) => unknown };
 }
 
 export interface WindowNode extends NodeBase {
@@ -144,7 +149,7 @@ export interface SinkNode extends NodeBase {
   /** Key of the written record; undefined: the stream's key. */
   readonly key: ((value: unknown) => unknown) | undefined;
   /** Whether null is written as a record without a value, which deletes the row of its key. */
-  readonly writesTombstones?: boolean;
+  readonly writesTombstones?: boolean | undefined;
 }
 
 export type GraphNode =

@@ -2,7 +2,8 @@
 import { canonicalJson } from '../../formats/index.ts';
 import { MillraceError } from '../../platform/index.ts';
 import { checkOptions } from '../../runtime/index.ts';
-import { type Aggregate, accumulatorCodec, checkWhole } from './aggregate.ts';
+import { accumulatorCodec, checkWhole } from './aggregate.ts';
+import type { RetractableAggregate, Retracting } from './retracting.ts';
 
 export interface CountDistinctOptions {
   /** How many different values there may be: 1 to 10,000,000. Default 100,000. */
@@ -26,7 +27,7 @@ type Seen = [count: number, texts: Record<string, 1>];
 export function countDistinct<Value>(
   select: (value: Value) => unknown,
   options: CountDistinctOptions = {},
-): Aggregate<Value, number> {
+): RetractableAggregate<Value, number> {
   checkOptions('countDistinct()', options, ['max']);
   const { max = 100_000 } = options;
   checkWhole('The max of countDistinct()', max, 1, 10_000_000);
@@ -45,19 +46,52 @@ export function countDistinct<Value>(
     },
     result: (accumulator) => (accumulator as Seen)[0], // what create made
     codec: accumulatorCodec,
+    retracting: countingEach(select, max),
+  };
+}
+
+/** How many there are of each: the last one that goes takes its value along. */
+function countingEach<Value>(
+  select: (value: Value) => unknown,
+  max: number,
+): Retracting<Value, number> {
+  type Counts = [count: number, of: Record<string, number>];
+  return {
+    create: (): Counts => [0, {}],
+    add(accumulator, value) {
+      const counts = accumulator as Counts; // what create made
+      const text = canonicalJson(select(value));
+      const before = counts[1][text] ?? 0;
+      if (before === 0 && counts[0] === max) throw tooMany(max);
+      counts[1][text] = before + 1;
+      if (before === 0) counts[0]++;
+      return counts;
+    },
+    remove(accumulator, value) {
+      const counts = accumulator as Counts; // what create made
+      const text = canonicalJson(select(value));
+      const left = (counts[1][text] ?? 0) - 1;
+      if (left > 0) counts[1][text] = left;
+      else delete counts[1][text];
+      if (left === 0) counts[0]--;
+      return counts;
+    },
+    result: (accumulator) => (accumulator as Counts)[0], // what create made
   };
 }
 
 function see(seen: Seen, text: string, max: number): void {
   const [count, texts] = seen;
   if (texts[text] === 1) return;
-  if (count === max) {
-    throw new MillraceError(
-      'USER_FUNCTION',
-      `countDistinct() has met more than ${max} different values. Give it a greater max, or use ` +
-        'approximateCountDistinct()',
-    );
-  }
+  if (count === max) throw tooMany(max);
   texts[text] = 1;
   seen[0] = count + 1;
+}
+
+function tooMany(max: number): MillraceError {
+  return new MillraceError(
+    'USER_FUNCTION',
+    `countDistinct() has met more than ${max} different values. Give it a greater max, or use ` +
+      'approximateCountDistinct()',
+  );
 }

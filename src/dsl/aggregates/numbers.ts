@@ -5,12 +5,14 @@
  * Summen", 1974), so that a mean of many values loses no digits to their number.
  */
 import { type Aggregate, accumulatorCodec, finite } from './aggregate.ts';
+import { addExactly, type ExactSum, roundedSum } from './exact-sum.ts';
+import type { RetractableAggregate, Retracting } from './retracting.ts';
 
 /**
  * How many records.
  * @example .aggregate({ flights: count() })
  */
-export function count(): Aggregate<unknown, number> {
+export function count(): RetractableAggregate<unknown, number> {
   return {
     name: 'count',
     create: () => 0,
@@ -18,6 +20,12 @@ export function count(): Aggregate<unknown, number> {
     merge: (left, right) => (left as number) + (right as number), // the same
     result: (accumulator) => accumulator as number, // the same
     codec: accumulatorCodec,
+    retracting: {
+      create: () => 0,
+      add: (accumulator) => (accumulator as number) + 1, // what create made
+      remove: (accumulator) => (accumulator as number) - 1, // the same
+      result: (accumulator) => accumulator as number, // the same
+    },
   };
 }
 
@@ -28,16 +36,22 @@ type Sum = [sum: number, compensation: number, count: number];
  * The sum of what `select` returns, which must be finite numbers (else `USER_FUNCTION`).
  * @example .aggregate({ balance: sum((p) => p.amount) })
  */
-export function sum<Value>(select: (value: Value) => number): Aggregate<Value, number> {
-  return summing('sum', select, ([total, compensation]) => total + compensation);
+export function sum<Value>(select: (value: Value) => number): RetractableAggregate<Value, number> {
+  return {
+    ...summing('sum', select, ([total, compensation]) => total + compensation),
+    retracting: summingExactly('sum', select, (total) => total),
+  };
 }
 
 /**
  * The arithmetic mean of what `select` returns, which must be finite numbers.
  * @example .aggregate({ meanDelay: mean((f) => f.delay) })
  */
-export function mean<Value>(select: (value: Value) => number): Aggregate<Value, number> {
-  return summing('mean', select, ([total, compensation, n]) => (total + compensation) / n);
+export function mean<Value>(select: (value: Value) => number): RetractableAggregate<Value, number> {
+  return {
+    ...summing('mean', select, ([total, compensation, n]) => (total + compensation) / n),
+    retracting: summingExactly('mean', select, (total, n) => total / n),
+  };
 }
 
 function summing<Value>(
@@ -74,6 +88,31 @@ function addTo(state: Sum, value: number, name: string): void {
   state[0] = next;
 }
 
+/** Where values go again, a compensated sum would keep a trace of them. */
+function summingExactly<Value>(
+  name: string,
+  select: (value: Value) => number,
+  result: (total: number, count: number) => number,
+): Retracting<Value, number> {
+  type Kept = [sum: ExactSum, count: number];
+  const change = (accumulator: unknown, value: Value, sign: 1 | -1) => {
+    const kept = accumulator as Kept; // what create made
+    addExactly(kept[0], sign * finite(select(value), name));
+    finite(kept[0].at(-1) ?? 0, name);
+    kept[1] += sign;
+    return kept;
+  };
+  return {
+    create: (): Kept => [[], 0],
+    add: (accumulator, value) => change(accumulator, value, 1),
+    remove: (accumulator, value) => change(accumulator, value, -1),
+    result(accumulator) {
+      const [sum, n] = accumulator as Kept; // what create made
+      return result(roundedSum(sum), n);
+    },
+  };
+}
+
 /** The smallest of what `select` returns, which must be finite numbers. */
 export function min<Value>(select: (value: Value) => number): Aggregate<Value, number> {
   return extreme('min', select, (candidate, best) => candidate < best);
@@ -107,25 +146,33 @@ function extreme<Value>(
  * The share of records for which `holds` returns true: 0 to 1.
  * @example .aggregate({ delayed: share((f) => f.delay > 15) })
  */
-export function share<Value>(holds: (value: Value) => boolean): Aggregate<Value, number> {
+export function share<Value>(
+  holds: (value: Value) => boolean,
+): RetractableAggregate<Value, number> {
   type Share = [held: number, all: number];
+  const result = (accumulator: unknown) => {
+    const [held, all] = accumulator as Share; // what create made
+    return held / all;
+  };
+  const change = (accumulator: unknown, value: Value, by: 1 | -1) => {
+    const state = accumulator as Share; // what create made
+    if (holds(value)) state[0] += by;
+    state[1] += by;
+    return state;
+  };
+  const create = (): Share => [0, 0];
+  const add = (accumulator: unknown, value: Value) => change(accumulator, value, 1);
+  const remove = (accumulator: unknown, value: Value) => change(accumulator, value, -1);
   return {
     name: 'share',
-    create: (): Share => [0, 0],
-    add(accumulator, value) {
-      const state = accumulator as Share; // what create made
-      if (holds(value)) state[0]++;
-      state[1]++;
-      return state;
-    },
+    create,
+    add,
     merge(left, right) {
       const [a, b] = [left as Share, right as Share]; // what create made
       return [a[0] + b[0], a[1] + b[1]];
     },
-    result: (accumulator) => {
-      const [held, all] = accumulator as Share; // what create made
-      return held / all;
-    },
+    result,
     codec: accumulatorCodec,
+    retracting: { create, add, remove, result },
   };
 }

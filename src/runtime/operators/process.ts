@@ -21,6 +21,8 @@ export interface ProcessParts {
   readonly context: OperatorContext;
   readonly step: Step;
   readonly definition: ProcessDefinition;
+  /** See `ProcessNode.keyedBy`. */
+  readonly keyOf: ((value: unknown) => unknown) | undefined;
   readonly keys: KeyFactory;
   readonly moment: Moment;
   readonly state: Readonly<Record<string, DeclaredState>>;
@@ -48,7 +50,10 @@ export class ProcessOperator implements Receiver, TimedOperator {
   readonly #moment: Moment;
   readonly #expiries: Readonly<Record<'event' | 'processing', readonly NamedExpiry[]>>;
   readonly #userContext: ProcessContext;
+  /** Whose state it is. */
   #key: Key = noKey;
+  /** What is emitted has this key. */
+  #keyOut: Key | null = noKey;
 
   constructor(parts: ProcessParts) {
     this.#parts = parts;
@@ -61,9 +66,12 @@ export class ProcessOperator implements Receiver, TimedOperator {
     this.#userContext = this.#makeUserContext();
   }
 
-  receive(value: unknown, timestamp: number, key: Key): void {
-    this.#moment.ofRecord(timestamp, this.watermark, this.#parts.context.now);
-    this.#begin(key);
+  receive(value: unknown, timestamp: number, key: Key | null): void {
+    const { keyOf, keys, context } = this.#parts;
+    context.step = this.step;
+    this.#moment.ofRecord(timestamp, this.watermark, context.now);
+    this.#begin(keyOf === undefined ? (key ?? noKey) : keys.of(keyOf(value)));
+    this.#keyOut = key;
     this.#emit(this.#parts.definition.onRecord(value, this.#userContext));
   }
 
@@ -182,16 +190,17 @@ export class ProcessOperator implements Receiver, TimedOperator {
     context.step = this.step;
     context.key = key;
     this.#key = key;
+    this.#keyOut = key;
     this.#moment.key = key.state;
   }
 
   #emit(results: Iterable<unknown> | undefined): void {
     if (results === undefined) return;
     const { next, context } = this.#parts;
-    const key = this.#key;
+    const [key, keyOut] = [this.#key, this.#keyOut];
     const { timestamp } = this.#moment;
     for (const result of results) {
-      next.receive(result, timestamp, key);
+      next.receive(result, timestamp, keyOut);
       context.step = this.step; // a generator runs on
       context.key = key;
     }
@@ -228,7 +237,7 @@ export class ProcessOperator implements Receiver, TimedOperator {
   #late(value: unknown): void {
     const { context, late } = this.#parts;
     context.late++;
-    late?.receive(value, this.#moment.timestamp, this.#key);
+    late?.receive(value, this.#moment.timestamp, this.#keyOut);
     context.step = this.step;
     context.key = this.#key;
   }

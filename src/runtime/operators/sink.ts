@@ -28,6 +28,7 @@ export class SinkOperator implements Receiver {
     const written = node.key === undefined ? key?.value : node.key(value);
     const keyBytes =
       written === undefined || written === null ? null : this.#encode('key', written);
+    if (keyBytes === null && node.writesTombstones === true) throw noKey(node.topic.name);
     const isTombstone = value === null && node.writesTombstones === true;
     const valueBytes = isTombstone ? null : this.#encode('value', value);
     const partition =
@@ -50,4 +51,12 @@ export class SinkOperator implements Receiver {
       throw new MillraceError(code, message, { cause });
     }
   }
+}
+
+function noKey(topic: string): MillraceError {
+  return new MillraceError(
+    'ENCODE',
+    `A row for topic "${topic}" has no key, so nothing could replace or delete it. Leave such rows ` +
+      'out with filter().',
+  );
 }
