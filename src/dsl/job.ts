@@ -16,7 +16,7 @@ import { GraphBuilder } from './graph-builder.ts';
 import { errorPolicyOf, type OnError } from './on-error.ts';
 import { checkStepName } from './step-options.ts';
 import { KeyedStream, Stream } from './stream.ts';
-import type { ToTableOptions } from './tables/last-values.ts';
+import { type ToTableOptions, toTableOptions } from './tables/last-values.ts';
 import type { Table } from './tables/table.ts';
 import type { ReadableTopic } from './topic.ts';
 
@@ -85,6 +85,8 @@ const fromOptions = [
   ...['eventTime', 'outOfOrderness', 'idleAfter', 'quietAfter', 'start', 'onError'],
 ] as const;
 
+const tableOptions = [...fromOptions.filter((name) => name !== 'start'), ...toTableOptions];
+
 /**
  * A job: reads topics, computes, writes topics. It is built at once, so mistakes are thrown from
  * the call that was wrong; `run(job, { data })` runs it. Its name is the identity of its state and
@@ -137,6 +139,7 @@ function addTable<Key, Value>(
   options: TableOptions<Value>,
 ): Table<NonNullable<Value>, Key> {
   const { name, ttl, deleteWhen, ...reading } = options;
+  checkOptions(`table("${topic?.name}")`, options, tableOptions);
   const input = addSource(builder, topic, reading, 'table');
   const codec = ofKeys(checkKeyCodec(topic.key, `table("${topic.name}")`)) as Codec<unknown>; // untyped
   const keyed = builder.add({ kind: 'keyBy', input, name: undefined, key: undefined, codec });
