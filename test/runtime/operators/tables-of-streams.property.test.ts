@@ -85,7 +85,7 @@ test('tables of streams, and deduplicate, give what naive ones give', async () =
       const [through] = deduplicated(met, (r) => `${r.key} ${r.n % 3}`);
       expect(all(outputs, 'first-of-key')).toEqual(texts(through));
     }),
-    { numRuns: scriptsTried(12) },
+    { numRuns: scriptsTried(8) },
   );
 });
 

@@ -99,7 +99,7 @@ const tables = job('tables', ({ table }) => {
   );
 });
 
-const ids = ['a', 'b', 'ü', 'x"'];
+const ids = ['a', 'b', 'ü'];
 const names = ['ann', 'bob'];
 
 const records: fc.Arbitrary<ScriptRecord> = fc
@@ -133,7 +133,7 @@ const records: fc.Arbitrary<ScriptRecord> = fc
   );
 
 const scripts = fc.array(
-  fc.record({ records: fc.array(records, { minLength: 1, maxLength: 14 }) }),
+  fc.record({ records: fc.array(records, { minLength: 1, maxLength: 24 }) }),
   { minLength: 1, maxLength: 3 },
 );
 
@@ -195,7 +195,7 @@ test('tables hold what naive ones hold', async () => {
         withCountry.filter(([, [, country]]) => country !== ''),
       );
     }),
-    { numRuns: scriptsTried(12) },
+    { numRuns: scriptsTried(8) },
   );
 });
 
