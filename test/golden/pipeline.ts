@@ -28,7 +28,7 @@ export const inputTopic = 'readings';
 export const inputPartitions = 3;
 export const outputTopics = ['by-window', 'late', 'running', 'silent'] as const;
 
-const readings = topic(inputTopic, { key: string(), value: json<Reading>() });
+export const readings = topic(inputTopic, { key: string(), value: json<Reading>() });
 
 const byWindow = topic('by-window', {
   key: string(),
@@ -128,6 +128,8 @@ export interface Session {
 }
 
 export interface SessionOptions {
+  /** Default: those of the golden pipeline. */
+  readonly jobs?: readonly Job[];
   /** Fence off whoever runs the jobs. */
   readonly takeOver?: boolean;
   /** The input was acknowledged in an earlier session: it must be there. */
@@ -166,25 +168,28 @@ export async function startSession(
     takeOver,
     rebuildState: options.rebuildState ?? false,
   };
-  const handles = await Promise.all(jobs.map((each) => run(each, runOptions)));
+  const handles = await Promise.all((options.jobs ?? jobs).map((each) => run(each, runOptions)));
   return { broker, handles };
 }
 
 /** Reads everything, lets event time run to its end, closes. */
-export async function finishSession({
-  broker,
-  handles,
-}: Session): Promise<Record<string, string[]>> {
+export async function finishSession(
+  { broker, handles }: Session,
+  topics: readonly string[] = outputTopics,
+): Promise<Record<string, string[]>> {
   await Promise.all(handles.map((handle) => handle.stop({ drain: true })));
-  const outputs = outputsOf(broker);
+  const outputs = outputsOf(broker, topics);
   await broker.close();
   return outputs;
 }
 
 /** The records of each output partition in order, as text: key, value, timestamp, headers. */
-export function outputsOf(broker: Broker): Record<string, string[]> {
+export function outputsOf(
+  broker: Broker,
+  topics: readonly string[] = outputTopics,
+): Record<string, string[]> {
   const outputs: Record<string, string[]> = {};
-  for (const name of outputTopics) {
+  for (const name of topics) {
     for (const { partition } of broker.describeTopic(name)?.partitions ?? []) {
       outputs[`${name}/${partition}`] = recordsOf(broker, name, partition);
     }
