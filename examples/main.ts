@@ -9,6 +9,7 @@ const examples = {
   'abandoned-carts': () => import('./abandoned-carts.ts'),
   'best-bid': () => import('./best-bid.ts'),
   candles: () => import('./candles.ts'),
+  'open-orders': () => import('./open-orders.ts'),
   'dead-letters': () => import('./dead-letters.ts'),
 } as const;
 

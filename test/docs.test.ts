@@ -70,6 +70,11 @@ describe('an example', () => {
       '09:30 100 102 98 101, 100 at 99.70 on average, median 100\n' +
         '09:31 103 103 103 103, 20 at 103.00 on average, median 103\n',
     ],
+    [
+      'open-orders',
+      'France: 1 open, 0.1\nFrance: 2 open, 0.30000000000000004\nItaly: 1 open, 5\n' +
+        'France: 1 open, 0.2\nFrance: nothing\nItaly: 2 open, 5.2\n',
+    ],
     ['dead-letters', 'dead: bob, no rate for JPY\nsent back: 1\nada 12\ncy 7\nbob 6\n'],
   ])('%s prints what it should', async (name, expected) => {
     const { stdout } = await execute(process.execPath, ['examples/main.ts', name], {

@@ -25,7 +25,8 @@ export interface OpenLogOptions extends EmbeddedBrokerOptions {
 /** A record to send. */
 export interface OutgoingRecord<Key, Value> {
   readonly key: Key | null;
-  readonly value: Value;
+  /** null: a record without a value, which deletes the row of its key in tables. */
+  readonly value: Value | null;
   /** ms since the epoch. Default: now. */
   readonly timestamp?: number;
   readonly headers?: readonly Header[];
@@ -99,7 +100,7 @@ export class Log {
       ...rest,
       topic: topic.name,
       key: key === null ? null : topic.key.encode(key),
-      value: topic.value.encode(value),
+      value: value === null ? null : topic.value.encode(value),
     });
   }
 
