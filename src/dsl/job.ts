@@ -16,6 +16,7 @@ import { GraphBuilder } from './graph-builder.ts';
 import { errorPolicyOf, type OnError } from './on-error.ts';
 import { checkStepName } from './step-options.ts';
 import { KeyedStream, Stream } from './stream.ts';
+import { toTable } from './tables/from-stream.ts';
 import { type ToTableOptions, toTableOptions } from './tables/last-values.ts';
 import type { Table } from './tables/table.ts';
 import type { ReadableTopic } from './topic.ts';
@@ -138,14 +139,11 @@ function addTable<Key, Value>(
   topic: ReadableTopic<Key, Value>,
   options: TableOptions<Value>,
 ): Table<NonNullable<Value>, Key> {
-  const { name, ttl, deleteWhen, ...reading } = options;
-  checkOptions(`table("${topic?.name}")`, options, tableOptions);
-  const input = addSource(builder, topic, reading, 'table');
-  const codec = ofKeys(checkKeyCodec(topic.key, `table("${topic.name}")`)) as Codec<unknown>; // untyped
+  const input = addSource(builder, topic, options, 'table');
+  const key = checkKeyCodec(topic.key, `table("${topic.name}")`);
+  const codec = ofKeys(key) as Codec<unknown>; // the graph does not know types
   const keyed = builder.add({ kind: 'keyBy', input, name: undefined, key: undefined, codec });
-  const given = Object.entries({ name, ttl, deleteWhen }).filter(([, of]) => of !== undefined);
-  const step: ToTableOptions<NonNullable<Value>> = Object.fromEntries(given); // as they were
-  return new KeyedStream<Value, Key>(builder, keyed).toTable(step);
+  return toTable(new KeyedStream<Value, Key>(builder, keyed), options, tableOptions);
 }
 
 function addSource<Key, Value>(
@@ -161,7 +159,7 @@ function addSource<Key, Value>(
     );
   }
   const where = `${call}("${topic.name}")`;
-  checkOptions(where, options, fromOptions);
+  checkOptions(where, options, call === 'from' ? fromOptions : tableOptions);
   const { eventTime, outOfOrderness = 0, idleAfter = '5s', quietAfter = '10s' } = options;
   if (eventTime !== undefined && typeof eventTime !== 'function') {
     throw new MillraceError(

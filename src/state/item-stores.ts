@@ -7,6 +7,7 @@
  */
 import type { Codec } from '../formats/index.ts';
 import { allKey, itemKey } from './change.ts';
+import { Elements, placeBehind } from './elements.ts';
 import { Entries } from './entries.ts';
 import type { EntryId } from './entry-table.ts';
 import { indexOf, placeOf } from './key.ts';
@@ -20,98 +21,6 @@ const elementsBytes = 300;
 
 /** What an element takes in the map of its key, besides the item. */
 const elementBytes = 64;
-
-/** The elements of one key. */
-class Elements {
-  readonly key: StateKey;
-  readonly entries = new Map<string, EntryId>();
-  part: number;
-  /** Stands for the removal of all elements, until it is folded. */
-  removal: EntryId | undefined;
-  /** Whether the entries lie in the map in their order. */
-  #sorted = true;
-  #lastAdded = '';
-  /** Items in order, once somebody asked for it: all but those added since, and some that went. */
-  #order: readonly string[] | undefined;
-  #addedSince: string[] = [];
-
-  constructor(key: StateKey, part: number) {
-    this.key = key;
-    this.part = part;
-  }
-
-  add(item: string, entry: EntryId): void {
-    if (this.entries.size > 0 && item < this.#lastAdded) this.#sorted = false;
-    this.#lastAdded = item;
-    this.entries.set(item, entry);
-    if (this.#order !== undefined) this.#addedSince.push(item);
-  }
-
-  get lastAdded(): string {
-    return this.#lastAdded;
-  }
-
-  /** An item is as if it had never been added; `before`: the one that was added before it. */
-  takeBack(item: string, before: string): void {
-    if (item === this.#lastAdded) this.#lastAdded = before; // else more was read since
-  }
-
-  /**
-   * The items in memory now, in order, and perhaps some that have gone. What is returned does not
-   * change. Asked again it merges what was added, so that a large map is sorted only once.
-   */
-  ordered(): readonly string[] {
-    if (this.#order === undefined) {
-      const items = [...this.entries.keys()];
-      this.#order = this.#sorted ? items : items.sort();
-    } else if (this.#addedSince.length > 0 || this.#order.length > 2 * this.entries.size) {
-      const kept = this.#order.filter((item) => this.entries.has(item));
-      this.#order = merged(kept, this.#addedSince.sort());
-      this.#addedSince = [];
-    }
-    return this.#order;
-  }
-
-  /** The largest item in memory that is no mark of a deletion; empty where there is none. */
-  lastItem(isLive: (entry: EntryId) => boolean): string {
-    const last = this.entries.get(this.#lastAdded);
-    if (this.#sorted && last !== undefined && isLive(last)) return this.#lastAdded;
-    let [largest, present] = ['', ''];
-    for (const [item, entry] of this.entries) {
-      if (item > present) present = item;
-      if (item > largest && isLive(entry)) largest = item;
-    }
-    if (this.#sorted) this.#lastAdded = present; // what was added last may be gone
-    return largest;
-  }
-}
-
-/** Both are in order; what is in both stands there once. */
-function merged(left: readonly string[], right: readonly string[]): string[] {
-  const all: string[] = [];
-  let i = 0;
-  for (const item of right) {
-    for (let next = left[i]; next !== undefined && next <= item; next = left[++i]) {
-      if (next < item) all.push(next);
-    }
-    if (all.at(-1) !== item) all.push(item);
-  }
-  for (; i < left.length; i++) all.push(left[i] as string); // below the length
-  return all;
-}
-
-/** Where the first item behind `after` stands. */
-function placeBehind(items: readonly string[], after: string | undefined): number {
-  if (after === undefined) return 0;
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((items[middle] as string) <= after) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 abstract class ItemStore<Value> extends Entries<Value> {
   readonly #number: number;

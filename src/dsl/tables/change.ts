@@ -55,7 +55,7 @@ export function checkValue<Row extends AnyRow>(value: Row | null | undefined, ca
   if (value !== null && value !== undefined) return value;
   throw new MillraceError(
     'USER_FUNCTION',
-    `${call} of a stream takes no null, because nothing goes from it again. Call toTable() first, ` +
-      'or filter()',
+    `${call} of a stream takes no null, because nothing goes from it again. Call toTable() ` +
+      'first, or filter()',
   );
 }

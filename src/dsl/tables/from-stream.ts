@@ -16,8 +16,9 @@ import { checkTopN, type TopNOptions, topNOptions, topOfStream } from './top-n.t
 export function toTable<Value, Key>(
   stream: KeyedStream<Value, Key>,
   options: ToTableOptions<NonNullable<Value>>,
+  known: readonly string[] = toTableOptions,
 ): Table<NonNullable<Value>, Key> {
-  stream.check('deleteWhen of toTable()', options.deleteWhen ?? noop, options, toTableOptions);
+  stream.check('deleteWhen of toTable()', options.deleteWhen ?? noop, options, known);
   return tableOf(rowsOf(stream), 'toTable', options, lastValues(options));
 }
 

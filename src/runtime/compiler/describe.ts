@@ -75,7 +75,10 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
     case 'split':
       return `split${named} (${node.branches.map(({ name }) => name).join(', ')}, rest)`;
     case 'keyBy':
-      return `keyBy${named} ${node.key === undefined ? 'key of the record ' : ''}(${versioned(node.codec)})`;
+      return (
+        `keyBy${named} ${node.key === undefined ? 'key of the record ' : ''}` +
+        `(${versioned(node.codec)})`
+      );
     case 'process':
       return `${node.label} [state ${identity}]${describeState(node.definition)}`;
     case 'window':

@@ -56,7 +56,7 @@ export class SinkOperator implements Receiver {
 function noKey(topic: string): MillraceError {
   return new MillraceError(
     'ENCODE',
-    `A row for topic "${topic}" has no key, so nothing could replace or delete it. Leave such rows ` +
-      'out with filter().',
+    `A row for topic "${topic}" has no key, so nothing could replace or delete it. Leave such ` +
+      'rows out with filter().',
   );
 }

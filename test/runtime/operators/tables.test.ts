@@ -59,7 +59,8 @@ const foreignKey = (o: Order) => o.customer;
 
 /** All of them are tried by the properties. */
 const inSomeModes = (of: Job, script: readonly ScriptStep[]) =>
-  sameInEveryMode(of, script, { modes: otherModes.filter((_, i) => i % 3 === 0) });
+  sameInEveryMode(of, script, { modes: otherModes.filter(({ name }) => modes.includes(name)) });
+const modes = ['one record at a time', 'next to no memory'];
 
 describe('a table of a topic', () => {
   const copied = job('copied', ({ table }) => {
