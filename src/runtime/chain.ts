@@ -169,7 +169,7 @@ class ChainBuilder {
       state: Object.fromEntries(state),
       eventTimers: timed('event timers'),
       processingTimers: timed('processing timers'),
-      slices: node.definition.onSlice === undefined ? undefined : timed('slices'),
+      slices: node.definition.onSlice === undefined ? undefined : timed('work under way'),
       next,
       late,
     });

@@ -5,10 +5,13 @@
 import type { EntryId } from './entry-table.ts';
 import type { StateKey } from './stores.ts';
 
+/** How many items there are where their order is kept: few are sorted at once, and take less. */
+const orderKeptFrom = 128;
+
 /** The elements of one key. */
 export class Elements {
   readonly key: StateKey;
-  readonly entries = new Map<string, EntryId>();
+  readonly entries: Map<string, EntryId> = new Map();
   part: number;
   /** Stands for the removal of all elements, until it is folded. */
   removal: EntryId | undefined;
@@ -42,12 +45,15 @@ export class Elements {
 
   /**
    * The items in memory now, in order, and perhaps some that have gone. What is returned does not
-   * change. Asked again it merges what was added, so that a large map is sorted only once.
+   * change. Where there are many, what was added is merged when it is asked for again, so that they
+   * are sorted only once.
    */
   ordered(): readonly string[] {
     if (this.#order === undefined) {
       const items = [...this.entries.keys()];
-      this.#order = this.#sorted ? items : items.sort();
+      if (!this.#sorted) items.sort();
+      if (items.length < orderKeptFrom) return items;
+      this.#order = items;
     } else if (this.#addedSince.length > 0 || this.#order.length > 2 * this.entries.size) {
       const kept = this.#order.filter((item) => this.entries.has(item));
       this.#order = merged(kept, this.#addedSince.sort());

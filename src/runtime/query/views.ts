@@ -142,7 +142,7 @@ class ViewDefinition {
   }
 
   #isInternal(name: string): boolean {
-    if (name === 'task/time' || /\/window (ends|timers)$/.test(name)) return true;
+    if (name === 'task/time' || internalStores.test(name)) return true;
     return timerKinds.some((time) =>
       expiryParts.some((part) => {
         const end = expiryStore('', time, part);
@@ -165,6 +165,9 @@ class ViewDefinition {
       );
   }
 }
+
+/** What steps keep for themselves. */
+const internalStores = /\/(window ends|window timers|work under way)$/;
 
 /** The step of a store of timers, and by which time they are due. */
 function timersOf({ name, kind }: StoreRecord) {
