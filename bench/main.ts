@@ -42,6 +42,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   flights: { runs: [['flights.ts']], trials: 3 },
   collect: { runs: [['collect.ts']], trials: 3 },
   fire: { runs: [['fire.ts']], trials: 3 },
+  join: { runs: [['join.ts']], trials: 3 },
   hopping: { runs: [['hopping.ts']], trials: 3 },
   fold: { runs: [['fold.ts']], trials: 1 },
   rebuild: {

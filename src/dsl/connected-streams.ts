@@ -4,8 +4,12 @@
  */
 import { checkOptions, MillraceError } from '../platform/index.ts';
 import type { Timer } from '../runtime/index.ts';
+import { type Interval, IntervalJoin } from './joins/interval.ts';
+import { bothSides, type Sided } from './joins/sides.ts';
+import { WindowJoin } from './joins/window-join.ts';
 import type { Emitted, Expired, KeyContext, ProcessFunctions, StateSpecs } from './process.ts';
 import type { KeyedStream } from './stream.ts';
+import type { TimedWindows } from './window-assigners.ts';
 
 /** What is done with the records of each side, for one key at a time. */
 export interface ConnectFunctions<
@@ -30,11 +34,6 @@ export interface ConnectFunctions<
 }
 
 const names = ['name', 'state', 'onLeft', 'onRight', 'onTimer', 'onExpire'] as const;
-
-/** A record, and where it came from. */
-type Sided<Left, Right> =
-  | { readonly isLeft: true; readonly value: Left }
-  | { readonly isLeft: false; readonly value: Right };
 
 export class ConnectedStreams<Left, Right, Key> {
   readonly #left: KeyedStream<Left, Key>;
@@ -75,14 +74,36 @@ export class ConnectedStreams<Left, Right, Key> {
       if (typeof given === 'function') continue;
       throw new MillraceError('INVALID', `process() of two connected streams needs ${name}().`);
     }
-    const left = this.#left.map((value): Sided<Left, Right> => ({ isLeft: true, value }));
-    const right = this.#right.map((value): Sided<Left, Right> => ({ isLeft: false, value }));
     type Out = LeftOut | RightOut;
     const both: ProcessFunctions<Sided<Left, Right>, Key, Specs, Out, TimerOut, EndOut> = {
       ...others,
       onRecord: (record, context) =>
-        record.isLeft ? onLeft(record.value, context) : onRight(record.value, context),
+        record.side === 'left' ? onLeft(record.value, context) : onRight(record.value, context),
     };
-    return left.union(right).process(both);
+    return bothSides(this.#left, this.#right).process(both);
+  }
+
+  /**
+   * Pairs of records of both sides whose event times lie near to one another: say what is to be
+   * made of them with `join`, `leftJoin`, `rightJoin` or `outerJoin`.
+   * @example
+   * orders.keyBy((o) => o.id).connect(payments.keyBy((p) => p.order))
+   *   .within({ after: '1h' })
+   *   .leftJoin((order, payment) => ({ id: order.id, paid: payment?.amount ?? 0 }))
+   */
+  within(interval: Interval): IntervalJoin<Left, Right, Key> {
+    return new IntervalJoin(this.#left, this.#right, interval);
+  }
+
+  /**
+   * The records of both sides that lie in one window: say what is to be made of them with `join`,
+   * `leftJoin`, `rightJoin`, `outerJoin` or `coGroup`.
+   * @example
+   * people.keyBy((p) => p.id).connect(auctions.keyBy((a) => a.seller))
+   *   .window(tumbling('10s'))
+   *   .join((person, auction) => ({ name: person.name, item: auction.item }))
+   */
+  window(assigner: TimedWindows<Sided<Left, Right>>): WindowJoin<Left, Right, Key> {
+    return new WindowJoin(bothSides(this.#left, this.#right), assigner);
   }
 }

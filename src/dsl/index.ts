@@ -38,6 +38,9 @@ export {
   job,
   type TableOptions,
 } from './job.ts';
+export type { Interval, IntervalJoin } from './joins/interval.ts';
+export type { Sided } from './joins/sides.ts';
+export type { WindowJoin, WindowJoinOptions } from './joins/window-join.ts';
 export type { DeadLetters, OnError, Retry } from './on-error.ts';
 export {
   GlobalPanes,
@@ -61,7 +64,6 @@ export {
 } from './state-specs.ts';
 export type { KeyByOptions, RunningOptions, StepOptions, ToOptions } from './step-options.ts';
 export {
-  DeduplicatedKeyedStream,
   DeduplicatedStream,
   KeyedStream,
   Stream,

@@ -12,6 +12,7 @@ import type {
   ReducingSpec,
   ReducingState,
   StateSpec,
+  TimedValue,
   Timer,
   TimerService,
   ValueSpec,
@@ -106,17 +107,22 @@ export interface StepContext<Key, Specs>
 export interface StepFunctions<Value, Key, Specs extends StateSpecs, Out> {
   readonly state: Specs;
   onRecord(value: Value, context: StepContext<Key, Specs>): Iterable<Out>;
+  onTimer?(timer: Timer, context: StepContext<Key, Specs>): Iterable<Out>;
   onExpire?(expired: Expired<Specs>, context: StepContext<Key, Specs>): Iterable<Out>;
   /** See `ProcessContext.goOn`. */
   onSlice?(context: StepContext<Key, Specs>): Iterable<Out>;
 }
 
-export function definitionOf<Value, Key, Specs extends StateSpecs, Out>({
-  state,
-  onRecord,
-  onExpire,
-  onSlice,
-}: StepFunctions<Value, Key, Specs, Out>): ProcessDefinition {
-  const definition = { state, onRecord, onTimer: undefined, onExpire, onSlice };
+/** A process step whose results have times of their own. */
+export interface TimedStepFunctions<Value, Key, Specs extends StateSpecs, Out>
+  extends StepFunctions<Value, Key, Specs, TimedValue<Out>> {
+  readonly isTimed: true;
+}
+
+export function definitionOf<Value, Key, Specs extends StateSpecs, Out>(
+  step: StepFunctions<Value, Key, Specs, Out> & { readonly isTimed?: true },
+): ProcessDefinition {
+  const { state, onRecord, onTimer, onExpire, onSlice, isTimed } = step;
+  const definition = { state, onRecord, onTimer, onExpire, onSlice, isTimed };
   return definition as unknown as ProcessDefinition; // the graph does not know types
 }

@@ -16,12 +16,14 @@ import type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts
 import { ConnectedStreams } from './connected-streams.ts';
 import { CountWindowedStream } from './count-window.ts';
 import type { DeduplicateOptions } from './deduplicate.ts';
+import type { GraphBuilder } from './graph-builder.ts';
 import { GlobalStream } from './paned-stream.ts';
 import {
   definitionOf,
   type ProcessFunctions,
   type StateSpecs,
   type StepFunctions,
+  type TimedStepFunctions,
 } from './process.ts';
 import { runningAggregate, runningReduce } from './running.ts';
 import { ttlOf } from './state-specs.ts';
@@ -285,8 +287,8 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     return topN(this, options);
   }
 
-  override deduplicate(options: DeduplicateOptions<Value>): DeduplicatedKeyedStream<Value, Key> {
-    return new DeduplicatedKeyedStream(this.graph, this.addDeduplicate(options));
+  override deduplicate(options: DeduplicateOptions<Value>): WindowResults<Value, Key, Value> {
+    return new WindowResults(this.graph, this.addDeduplicate(options));
   }
 
   /** @internal */
@@ -303,10 +305,24 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   }
 
   /** @internal */
+  withLate<Late>(late?: KeyedStream<Late, Key>): WindowResults<Value, Key, Late> {
+    return new WindowResults(this.graph, this.edge, late?.edge);
+  }
+
+  /** @internal */
   addStep<Specs extends StateSpecs, Out>(
     label: string,
     name: string | undefined,
     step: StepFunctions<Value, Key, Specs, Out>,
+  ): KeyedStream<Out, Key> {
+    return this.#addProcess(label, name, definitionOf(step));
+  }
+
+  /** @internal */
+  addTimedStep<Specs extends StateSpecs, Out>(
+    label: string,
+    name: string | undefined,
+    step: TimedStepFunctions<Value, Key, Specs, Out>,
   ): KeyedStream<Out, Key> {
     return this.#addProcess(label, name, definitionOf(step));
   }
@@ -361,19 +377,20 @@ export class DeduplicatedStream<Value, Key> extends Stream<Value, Key> {
   }
 }
 
-/** The same, of a keyed stream. */
-export class DeduplicatedKeyedStream<Value, Key> extends KeyedStream<Value, Key> {
-  get late(): KeyedStream<Value, Key> {
-    return new KeyedStream(this.graph, { node: this.edge.node, port: 'late' });
-  }
-}
-
-/** The results of windows, and the records that came too late for theirs. */
+/** The results of windows and joins, and the records that came too late for them. */
 export class WindowResults<Value, Key, In> extends KeyedStream<Value, Key> {
+  readonly #late: Edge;
+
+  constructor(graph: GraphBuilder, edge: Edge, late: Edge = { node: edge.node, port: 'late' }) {
+    super(graph, edge);
+    this.#late = late;
+  }
+
   /**
-   * Records whose window had fired before they came. They are counted even if nobody reads this.
+   * Records that came when the results that they belong to had been emitted. They are counted even
+   * if nobody reads this.
    */
   get late(): KeyedStream<In, Key> {
-    return new KeyedStream(this.graph, { node: this.edge.node, port: 'late' });
+    return new KeyedStream(this.graph, this.#late);
   }
 }

@@ -255,6 +255,14 @@ export interface ProcessDefinition {
     | undefined;
   /** Called for a key whose work `goOn` was called for; returns what it emits. */
   readonly onSlice?: ((context: ProcessContext) => Iterable<unknown> | undefined) | undefined;
+  /** What is emitted are `TimedValue`s, with times of their own behind the watermark. */
+  readonly isTimed?: boolean | undefined;
+}
+
+/** A value, and its event time in ms. */
+export interface TimedValue<Value = unknown> {
+  readonly value: Value;
+  readonly timestamp: number;
 }
 
 /** An entry of state that is gone because its time-to-live is over. */

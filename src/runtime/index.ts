@@ -27,6 +27,7 @@ export type {
   SourceSpec,
   StartPosition,
   StateSpec,
+  TimedValue,
   Timer,
   TimerService,
   TopicSpec,

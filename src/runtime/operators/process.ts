@@ -9,7 +9,7 @@
  * comes before all of that.
  */
 import type { TimedStore } from '../../state/index.ts';
-import type { ProcessContext, ProcessDefinition, TimerService } from '../graph.ts';
+import type { ProcessContext, ProcessDefinition, TimedValue, TimerService } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
 import { timeMax } from '../time/time-max.ts';
@@ -196,11 +196,17 @@ export class ProcessOperator implements Receiver, TimedOperator {
 
   #emit(results: Iterable<unknown> | undefined): void {
     if (results === undefined) return;
-    const { next, context } = this.#parts;
+    const { next, context, definition } = this.#parts;
     const [key, keyOut] = [this.#key, this.#keyOut];
     const { timestamp } = this.#moment;
+    const isTimed = definition.isTimed === true;
     for (const result of results) {
-      next.receive(result, timestamp, keyOut);
+      if (isTimed) {
+        const timed = result as TimedValue; // as the definition says
+        next.receive(timed.value, timed.timestamp, keyOut);
+      } else {
+        next.receive(result, timestamp, keyOut);
+      }
       context.step = this.step; // a generator runs on
       context.key = key;
     }
