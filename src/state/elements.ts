@@ -19,7 +19,7 @@ export class Elements {
   #sorted = true;
   #lastAdded = '';
   /** Items in order, once somebody asked for it: all but those added since, and some that went. */
-  #order: readonly string[] | undefined;
+  #order: string[] | undefined;
   #addedSince: string[] = [];
 
   constructor(key: StateKey, part: number) {
@@ -44,22 +44,27 @@ export class Elements {
   }
 
   /**
-   * The items in memory now, in order, and perhaps some that have gone. What is returned does not
-   * change. Where there are many, what was added is merged when it is asked for again, so that they
-   * are sorted only once.
+   * The items in memory now, in order, and perhaps some that have gone. What is returned may get
+   * longer, and does not change otherwise. Where there are many, what was added is taken in when it
+   * is asked for again, so that they are sorted only once.
    */
   ordered(): readonly string[] {
-    if (this.#order === undefined) {
+    const order = this.#order;
+    const added = this.#addedSince;
+    if (order === undefined) {
       const items = [...this.entries.keys()];
       if (!this.#sorted) items.sort();
-      if (items.length < orderKeptFrom) return items;
-      this.#order = items;
-    } else if (this.#addedSince.length > 0 || this.#order.length > 2 * this.entries.size) {
-      const kept = this.#order.filter((item) => this.entries.has(item));
-      this.#order = merged(kept, this.#addedSince.sort());
-      this.#addedSince = [];
+      if (items.length >= orderKeptFrom) this.#order = items;
+      return items;
     }
-    return this.#order;
+    if (order.length + added.length > 2 * this.entries.size) {
+      const kept = order.filter((item) => this.entries.has(item));
+      this.#order = merged(kept, added.sort());
+    } else if (added.length > 0) {
+      this.#order = withAdded(order, added.sort());
+    }
+    added.length = 0;
+    return this.#order ?? order;
   }
 
   /** The largest item in memory that is no mark of a deletion; empty where there is none. */
@@ -74,6 +79,26 @@ export class Elements {
     if (this.#sorted) this.#lastAdded = present; // what was added last may be gone
     return largest;
   }
+}
+
+/** So many items are put in their places; more are merged. */
+const placedMax = 16;
+
+/** `order` with what was added, in order: itself where all of that belongs behind it. */
+function withAdded(order: string[], added: readonly string[]): string[] {
+  const [first = ''] = added;
+  const last = order.at(-1);
+  if (last === undefined || first > last) {
+    for (const item of added) order.push(item);
+    return order;
+  }
+  if (added.length > placedMax) return merged(order, added);
+  const all = order.slice();
+  for (const item of added) {
+    const at = placeBehind(all, item);
+    if (all[at - 1] !== item) all.splice(at, 0, item);
+  }
+  return all;
 }
 
 /** Both are in order; what is in both stands there once. */

@@ -151,7 +151,8 @@ abstract class ItemStore<Value> extends Entries<Value> {
     const rows = isComplete ? [][Symbol.iterator]() : this.#stored(key, after);
     let row = rows.next();
     const ordered = elements.ordered();
-    for (let i = placeBehind(ordered, after); i < ordered.length; i++) {
+    const end = ordered.length;
+    for (let i = placeBehind(ordered, after); i < end; i++) {
       const item = ordered[i] as string; // below the length
       for (; row.done !== true && row.value.item <= item; row = rows.next()) {
         if (row.value.item < item) yield* this.#itemOf(key, row.value);

@@ -5,7 +5,7 @@ import type { KeyedStream, WindowResults } from '../stream.ts';
 import { type IntervalMs, intervalJoin } from './interval-join.ts';
 import { bothSides, type JoinCall, joinKinds, type Pair, type Sided } from './sides.ts';
 
-/** How far the event time of a right record may lie from that of a left one; at least one of both. */
+/** How far the event time of a right record may lie from that of a left one. */
 export type Interval =
   | { readonly before: Duration; readonly after?: Duration }
   | { readonly before?: Duration; readonly after: Duration };
@@ -34,7 +34,7 @@ export class IntervalJoin<Left, Right, Key> {
 
   /**
    * And each left record that has met none, once none can come: at its own time plus `after`.
-   * @example .within({ after: '1h' }).leftJoin((order, payment) => ({ isPaid: payment !== undefined }))
+   * @example .within({ after: '1h' }).leftJoin((order, payment) => ({ order, payment }))
    */
   leftJoin<Out>(
     pair: (left: Left, right: Right | undefined) => Out,

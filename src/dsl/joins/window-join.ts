@@ -15,7 +15,7 @@ export interface WindowJoinOptions extends StepOptions {
   readonly max?: number;
 }
 
-/** What is made of two records of a window; they are there as the kind of join says. */
+/** What is made of two records of a window; which are there is said by the kind of join. */
 type PairInWindow<Left, Right, Out> = (
   left: Left | undefined,
   right: Right | undefined,
@@ -41,7 +41,7 @@ export class WindowJoin<Left, Right, Key> {
     pair: (left: Left, right: Right, window: WindowTimes) => Out,
     options: WindowJoinOptions = {},
   ): WindowResults<Out, Key, Sided<Left, Right>> {
-    return this.#join('join', pair as PairInWindow<Left, Right, Out>, options); // it has both
+    return this.#join('join', pair as PairInWindow<Left, Right, Out>, options);
   }
 
   /** And the left records of windows without right ones. */
@@ -49,7 +49,7 @@ export class WindowJoin<Left, Right, Key> {
     pair: (left: Left, right: Right | undefined, window: WindowTimes) => Out,
     options: WindowJoinOptions = {},
   ): WindowResults<Out, Key, Sided<Left, Right>> {
-    return this.#join('leftJoin', pair as PairInWindow<Left, Right, Out>, options); // the left one
+    return this.#join('leftJoin', pair as PairInWindow<Left, Right, Out>, options);
   }
 
   /** And the right records of windows without left ones. */
@@ -57,7 +57,7 @@ export class WindowJoin<Left, Right, Key> {
     pair: (left: Left | undefined, right: Right, window: WindowTimes) => Out,
     options: WindowJoinOptions = {},
   ): WindowResults<Out, Key, Sided<Left, Right>> {
-    return this.#join('rightJoin', pair as PairInWindow<Left, Right, Out>, options); // the right one
+    return this.#join('rightJoin', pair as PairInWindow<Left, Right, Out>, options);
   }
 
   /** And the records of windows that only one side has records in. */
@@ -69,8 +69,8 @@ export class WindowJoin<Left, Right, Key> {
   }
 
   /**
-   * All records of a window at once, of each side in the order of time; of windows without any there
-   * is nothing.
+   * All records of a window at once, of each side in the order of time; of windows without any
+   * there is nothing.
    * @example
    * .window(tumbling('1h')).coGroup((orders, payments, { windowStart }) => [
    *   { hour: windowStart, unpaid: orders.length - payments.length },
