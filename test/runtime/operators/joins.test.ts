@@ -70,6 +70,25 @@ test('what has met none is on time for the window behind', async () => {
   expect(valuesOf(outputs, 'numbers')).toEqual([]);
 });
 
+test('what has met none comes as soon as none can come that it would meet', async () => {
+  const alone = joining((left, right) => {
+    left
+      .connect(right)
+      .within({ before: 40, after: 43 })
+      .leftJoin((l) => l.n)
+      .to(numbers);
+  });
+  const until = async (at: number) => {
+    const script = [{ records: [reading(10, 1), reading(at, 0, 'b')] }];
+    return valuesOf(
+      (await runScript(alone, script, undefined, { drain: false })).outputs,
+      'numbers',
+    );
+  };
+  expect(await until(53)).toEqual([]);
+  expect(await until(54)).toEqual([1]);
+});
+
 test('a late record is counted, and told apart with its side', async () => {
   const joins = joining((left, right) => {
     const joined = left
