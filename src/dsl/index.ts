@@ -40,6 +40,7 @@ export {
 } from './job.ts';
 export type { Interval, IntervalJoin } from './joins/interval.ts';
 export type { Sided } from './joins/sides.ts';
+export type { AsOfTimeOptions, ConnectedTable, StreamTableJoin } from './joins/stream-table.ts';
 export type { WindowJoin, WindowJoinOptions } from './joins/window-join.ts';
 export type { DeadLetters, OnError, Retry } from './on-error.ts';
 export {

@@ -13,10 +13,12 @@ import {
 } from '../runtime/index.ts';
 import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
 import type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
-import { ConnectedStreams } from './connected-streams.ts';
+import type { ConnectedStreams } from './connected-streams.ts';
 import { CountWindowedStream } from './count-window.ts';
 import type { DeduplicateOptions } from './deduplicate.ts';
 import type { GraphBuilder } from './graph-builder.ts';
+import { connected } from './joins/connected.ts';
+import type { ConnectedTable } from './joins/stream-table.ts';
 import { GlobalStream } from './paned-stream.ts';
 import {
   definitionOf,
@@ -35,6 +37,7 @@ import {
   type StepOptions,
 } from './step-options.ts';
 import { StreamSteps } from './stream-steps.ts';
+import type { AnyRow } from './tables/change.ts';
 import { latest, topN, toTable } from './tables/from-stream.ts';
 import type { DeleteWhen, LatestOptions, ToTableOptions } from './tables/last-values.ts';
 import type { Table } from './tables/table.ts';
@@ -188,12 +191,13 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   }
 
   /**
-   * This stream and another one that is keyed alike, whose records share state.
+   * This stream and another one that is keyed alike, or a table, whose rows the records get.
    * @example orders.keyBy((o) => o.id).connect(payments.keyBy((p) => p.order)).process({ ... })
    */
-  connect<Right>(right: KeyedStream<Right, Key>): ConnectedStreams<Value, Right, Key> {
-    this.checkKeyedAlike('connect()', right);
-    return new ConnectedStreams(this, right);
+  connect<Right>(right: KeyedStream<Right, Key>): ConnectedStreams<Value, Right, Key>;
+  connect<Row extends AnyRow>(table: Table<Row, Key>): ConnectedTable<Value, Row, Key>;
+  connect(right: KeyedStream<unknown, Key> | Table<AnyRow, Key>): unknown {
+    return connected(this, right);
   }
 
   /** @internal */
