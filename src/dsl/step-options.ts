@@ -34,3 +34,6 @@ export function checkStepName(job: string, name: string | undefined): void {
 export function nameOf({ name }: StepOptions): StepOptions {
   return name === undefined ? {} : { name };
 }
+
+/** At least one. */
+export type SomeOf<Streams> = readonly [Streams, ...Streams[]];

@@ -34,6 +34,7 @@ import {
   type KeyByOptions,
   nameOf,
   type RunningOptions,
+  type SomeOf,
   type StepOptions,
 } from './step-options.ts';
 import { StreamSteps } from './stream-steps.ts';
@@ -136,9 +137,6 @@ export class Stream<Value, Key> extends StreamSteps<Value, Key> {
     return new DeduplicatedStream(this.graph, this.addDeduplicate(options));
   }
 }
-
-/** At least one. */
-type SomeOf<Streams> = readonly [Streams, ...Streams[]];
 
 /** A stream whose steps can have state, timers and windows for each key. */
 export class KeyedStream<Value, Key> extends Stream<Value, Key> {

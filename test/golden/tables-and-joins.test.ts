@@ -12,7 +12,7 @@ import { SimulatedMachine } from '../support/simulated-platform.ts';
 import { finishSession, makeReadings, readings, startSession } from './pipeline.ts';
 
 const ofTables = ['by-level', 'top', 'named', 'together', 'once'];
-const ofJoins = ['near', 'in-window', 'too-late'];
+const ofJoins = ['near', 'in-window', 'too-late', 'now', 'then'];
 const topics = [...ofTables, ...ofJoins];
 
 const tables: Job = job('tables', ({ from }) => {
@@ -58,6 +58,13 @@ const joins: Job = job('joins', ({ from }) => {
   near.to(topic('near', { key, value: pairs, partitions: 2 }));
   const late = near.late.map(({ side, value }) => `${side} ${value.value}`);
   late.to(topic('too-late', { key, value: json<string>(), partitions: 2 }));
+  const rows = low.connect(high.toTable({ deleteWhen: (r) => r.value % 10 === 0 }));
+  rows
+    .asOfNow()
+    .leftJoin(values)
+    .to(topic('now', { key, value: pairs, partitions: 2 }));
+  const then = rows.asOfEventTime({ grace: '5s' }).leftJoin(values);
+  then.to(topic('then', { key, value: pairs, partitions: 2 }));
   const inWindow = both.window(tumbling('10s')).leftJoin(values);
   inWindow.to(topic('in-window', { key, value: pairs, partitions: 2 }));
 });

@@ -45,6 +45,23 @@ export const joins = job('joins', ({ from }) => {
   // @ts-expect-error it may be an order
   near.join(() => 1).late.map(({ value }) => value.amount);
 
+  const rows = left.connect(right.toTable());
+  rows
+    .asOfNow()
+    .join((order, payment) => order.price - payment.amount)
+    .to(sums);
+  // @ts-expect-error there may be no row
+  rows.asOfNow().leftJoin((order, payment) => order.price - payment.amount);
+  const then = rows.asOfEventTime({ grace: '1h' });
+  then.leftJoin((order, payment) => order.price - (payment?.amount ?? 0)).to(sums);
+  // @ts-expect-error a table has no records that could be near
+  rows.within({ after: '1h' });
+  const byAmount = from(payments).keyBy((payment) => payment.amount);
+  // @ts-expect-error its keys are numbers
+  left.connect(byAmount.toTable());
+  // @ts-expect-error only records can wait
+  rows.asOfNow({ grace: '1h' });
+
   // @ts-expect-error an interval has an end
   left.connect(right).within({});
   // @ts-expect-error and no other

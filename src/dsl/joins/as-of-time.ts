@@ -79,7 +79,8 @@ export function asOfTime<Value, Row extends AnyRow, Key, Out>(
     isTimed: true,
     *onRecord(record, { state, timestamp, watermark, timers, late }) {
       if (record.side === 'right') {
-        state.versions.set({ time: timestamp, n: 0 }, record.value.after ?? null); // the last counts
+        const only = { time: timestamp, n: 0 }; // of several the last one counts
+        state.versions.set(only, record.value.after ?? null);
         timers.event.set(timestamp + graceMs);
       } else if (timestamp > watermark) {
         state.waiting.set(freePlace(state.waiting, timestamp), record.value);

@@ -9,7 +9,7 @@ import {
   tumbling,
 } from '../../../src/dsl/index.ts';
 import { json, keyJson } from '../../../src/formats/index.ts';
-import { runScript, sameInEveryMode, valuesOf } from '../../support/operator-harness.ts';
+import { runScript, ScriptRun, sameInEveryMode, valuesOf } from '../../support/operator-harness.ts';
 import { byReading, type Reading, readings } from '../../support/operator-harness-scripts.ts';
 
 const numbers = topic('numbers', { key: keyJson<string>(), value: json<number>() });
@@ -17,6 +17,7 @@ const counts = topic('counts', {
   key: keyJson<string>(),
   value: json<{ n: number; windowStart: number; windowEnd: number }>(),
 });
+const times = topic('times', { key: keyJson<string>(), value: json<number[]>() });
 const late = topic('late', { key: keyJson<string>(), value: json<Sided<Reading, Reading>>() });
 
 type Side = KeyedStream<Reading, string>;
@@ -87,6 +88,27 @@ test('what has met none comes as soon as none can come that it would meet', asyn
   };
   expect(await until(53)).toEqual([]);
   expect(await until(54)).toEqual([1]);
+});
+
+const lookup = joining((left, right) => {
+  const then = left.connect(right.toTable()).asOfEventTime({ grace: 15 });
+  then.leftJoin((l, row) => [l.at, row?.at ?? -1]).to(times);
+});
+
+test('a version of a row is kept as long as a late record may ask for it', async () => {
+  const records = [reading(10, 0), reading(12, 0), reading(26, 0, 'b'), reading(11, 1)];
+  const { outputs } = await runScript(lookup, [{ records }]);
+  expect(valuesOf(outputs, 'times')).toEqual([[11, 10]]);
+});
+
+test('versions that nobody can ask for any more go', async () => {
+  const run = new ScriptRun(lookup);
+  await run.makeTopics(1);
+  await run.start();
+  const changes = Array.from({ length: 50 }, (_, i) => reading(10 + i, 0));
+  await run.step({ records: [...changes, reading(500, 0, 'b')] });
+  expect(run.handle.metrics().stateEntries).toBeLessThan(10);
+  await run.finish(true);
 });
 
 test('a late record is counted, and told apart with its side', async () => {
