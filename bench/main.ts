@@ -66,6 +66,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     ],
     trials: 1,
   },
+  nexmark: { runs: [['nexmark.ts']], trials: 3 },
   startup: { runs: [['startup.ts']], trials: 7 },
 };
 
