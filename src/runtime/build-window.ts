@@ -5,14 +5,16 @@ import type { WindowNode } from './graph.ts';
 import type { KeyFactory } from './keys.ts';
 import type { OperatorContext, Receiver, Step, TimedOperator } from './operator.ts';
 import { AssignedWindowOperator } from './operators/assigned-window.ts';
-import { type Assign, assignOf } from './operators/assigners.ts';
+import { assignOf, gapOf } from './operators/assigners.ts';
 import { PaneWindowOperator } from './operators/pane-window.ts';
 import { presence } from './operators/presence.ts';
+import { SessionTable } from './operators/session-table.ts';
+import { SessionWindowOperator } from './operators/session-window.ts';
 import { SlicedWindowOperator } from './operators/sliced-window.ts';
 import { cumulatingSlices, hoppingSlices, type Slices } from './operators/slices.ts';
 import { calendarFrames, type Frames, tumblingFrames, WindowOperator } from './operators/window.ts';
 import { PaneTable, WindowTable, type WindowTableParts } from './operators/window-table.ts';
-import { shapeOfWindows, type WindowFiring } from './windows.ts';
+import { type SessionWindows, shapeOfWindows, type WindowFiring } from './windows.ts';
 
 export interface WindowStep {
   readonly context: OperatorContext;
@@ -39,6 +41,7 @@ export function buildWindow(window: WindowStep): Receiver & TimedOperator {
     case 'cumulating':
       return sliced(window, cumulatingSlices(assigner));
     case 'session':
+      return sessions(window, assigner);
     case 'custom':
       return assigned(window);
     default:
@@ -63,7 +66,12 @@ function sliced(window: WindowStep, slices: Slices): SlicedWindowOperator {
 
 function assigned(window: WindowStep): AssignedWindowOperator {
   const table = new WindowTable(tableOf(window, shapeOfWindows(window.node.assigner)));
-  return new AssignedWindowOperator({ ...window, ...assigning(window), table });
+  return new AssignedWindowOperator({ ...window, assign: assignOf(window.node.assigner), table });
+}
+
+function sessions(window: WindowStep, assigner: SessionWindows): SessionWindowOperator {
+  const table = new SessionTable(tableOf(window, shapeOfWindows(assigner)));
+  return new SessionWindowOperator({ ...window, gapOf: gapOf(assigner), table });
 }
 
 /** An entry waits for the end and the lateness it was made with, so that is a part of the shape. */
@@ -71,11 +79,9 @@ function paned(window: WindowStep, firing: WindowFiring): PaneWindowOperator {
   const windows = shapeOfWindows(window.node.assigner);
   const shape = `panes of ${windows}, lateness ${firing.latenessMs} ms`;
   const table = new PaneTable(tableOf(window, shape));
-  return new PaneWindowOperator({ ...window, ...assigning(window), firing, table });
-}
-
-function assigning({ node }: WindowStep): { readonly assign: Assign; readonly merges: boolean } {
-  return { assign: assignOf(node.assigner), merges: node.assigner.kind === 'session' };
+  const { assigner } = window.node;
+  const [assign, merges] = [assignOf(assigner), assigner.kind === 'session'];
+  return new PaneWindowOperator({ ...window, assign, merges, firing, table });
 }
 
 function tableOf({ stores, step, node, keys }: WindowStep, shape: string): WindowTableParts {

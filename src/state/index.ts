@@ -15,6 +15,7 @@ export { type Declarations, type OutdatedStore, requireFit } from './store-fit.t
 export { StoreMigration } from './store-migration.ts';
 export { placeFormat } from './store-record.ts';
 export type {
+  ElementPlace,
   KeyFormat,
   ListStore,
   MapDeclaration,

@@ -13,7 +13,7 @@ import type { EntryId } from './entry-table.ts';
 import { indexOf, placeOf } from './key.ts';
 import type { Residency } from './residency.ts';
 import type { StoredRow, StoreRows } from './store-rows.ts';
-import type { ListStore, MapStore, StateKey } from './stores.ts';
+import type { ElementPlace, ListStore, MapStore, StateKey } from './stores.ts';
 import { parts } from './value-store.ts';
 
 /** What a key takes in memory besides its elements. */
@@ -161,6 +161,30 @@ abstract class ItemStore<Value> extends Entries<Value> {
       if (value !== undefined) yield [item, value];
     }
     for (; row.done !== true; row = rows.next()) yield* this.#itemOf(key, row.value);
+  }
+
+  /** The elements of a key with their entries; those that only the tables have become entries. */
+  protected eachEntry(key: StateKey, visit: (value: Value, entry: EntryId) => void): void {
+    const elements = this.#elementsOf(key);
+    if (elements.part !== parts.complete) this.#loadAll(elements);
+    for (const entry of elements.entries.values()) {
+      const value = this.valueOf(entry);
+      if (value !== undefined) visit(value, entry);
+    }
+  }
+
+  /** Also of a key with many: who asks for this uses all of them. */
+  #loadAll(elements: Elements): void {
+    if (elements.part === parts.unknown && this.#readAll(elements)) return;
+    for (const { item, value } of this.#stored(elements.key, undefined)) {
+      if (!elements.entries.has(item)) this.#load(elements, item, value); // else it is newer
+    }
+    elements.part = parts.complete;
+  }
+
+  protected putEntry(entry: EntryId, value: Value): void {
+    this.check(value);
+    this.set(entry, value);
   }
 
   /** What a row stands for: it may have been changed since it was read. */
@@ -330,6 +354,14 @@ export class MemoryMapStore<Item, Value> extends ItemStore<Value> implements Map
   *entries(key: StateKey, after?: Item): Iterable<[Item, Value]> {
     const place = after === undefined ? undefined : this.#place(after);
     for (const [item, value] of this.items(key, place)) yield [this.#itemOf(item), value];
+  }
+
+  each(key: StateKey, visit: (value: Value, place: ElementPlace) => void): void {
+    this.eachEntry(key, visit);
+  }
+
+  putAt(place: ElementPlace, value: Value): void {
+    this.putEntry(place, value);
   }
 
   *places(): Generator<[StateKey, Item], void, void> {

@@ -102,6 +102,9 @@ export interface ListStore<Value> {
   places(): Iterator<[StateKey, number]>;
 }
 
+/** Where an element is: as `each` gave it, until the store is changed or the record is done. */
+export type ElementPlace = number;
+
 export interface MapStore<Item, Value> {
   /** Reads one element, however many there are. */
   get(key: StateKey, item: Item): Value | undefined;
@@ -112,6 +115,13 @@ export interface MapStore<Item, Value> {
    * `after`, which need not be there.
    */
   entries(key: StateKey, after?: Item): Iterable<[Item, Value]>;
+  /**
+   * Hands on the elements that are there now, in no order, with their places. Nothing must be
+   * changed meanwhile.
+   */
+  each(key: StateKey, visit: (value: Value, place: ElementPlace) => void): void;
+  /** `put` without looking for the element. */
+  putAt(place: ElementPlace, value: Value): void;
   /** Removes all elements: one record, however many there are. */
   clear(key: StateKey): void;
   /** As `keys` of a value store. */

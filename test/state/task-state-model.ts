@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import type { StateFile } from '../../src/state/index.ts';
+import type { ElementPlace, StateFile } from '../../src/state/index.ts';
 import { stateKeyOf } from '../../src/state/key.ts';
 import { Changelog, type Memory, openStateFile, openStores, type Stores } from './changelog.ts';
 
@@ -239,8 +239,23 @@ export class Tried {
         expect([...this.#stores.map.entries(of, after)]).toEqual(behind);
       }
     }
+    this.#eachOf(keys[1] ?? '');
     this.#ends();
     this.#walk();
+  }
+
+  /** Elements in no order; each is put back where it was. */
+  #eachOf(key: string): void {
+    const { map } = this.#stores;
+    const found: (readonly [value: unknown, place: ElementPlace])[] = [];
+    map.each(key, (value, place) => found.push([value, place]));
+    const names = items.map((item) => nameOf({ of: 'map', key, item }));
+    const expected = names.flatMap((name) =>
+      this.#model.has(name) ? [this.#model.get(name)] : [],
+    );
+    const texts = (values: readonly unknown[]) => values.map((of) => JSON.stringify(of)).sort();
+    expect(texts(found.map(([value]) => value))).toEqual(texts(expected));
+    for (const [value, place] of found) map.putAt(place, value);
   }
 
   /** Each entry is met, some perhaps twice. */

@@ -7,13 +7,15 @@ import { calendarFrames, type Frames, tumblingFrames } from './window.ts';
 
 export type Assign = (timestamp: number, value: unknown) => readonly WindowBounds[];
 
+/** How long the silence behind a record may be. */
+export function gapOf({ gapMs }: SessionWindows): (value: unknown) => number {
+  return typeof gapMs === 'number' ? () => gapMs : (gapMs as (value: unknown) => number); // untyped
+}
+
 /** What a record alone makes: a session as long as its gap. */
-function sessionsOf({ gapMs }: SessionWindows): Assign {
-  if (typeof gapMs === 'number') {
-    return (timestamp) => [{ start: timestamp, end: timestamp + gapMs }];
-  }
-  const gapOf = gapMs as (value: unknown) => number; // the graph does not know types
-  return (timestamp, value) => [{ start: timestamp, end: timestamp + gapOf(value) }];
+function sessionsOf(windows: SessionWindows): Assign {
+  const gap = gapOf(windows);
+  return (timestamp, value) => [{ start: timestamp, end: timestamp + gap(value) }];
 }
 
 function customOf({ name, assign }: CustomWindows): Assign {

@@ -4,6 +4,7 @@
  */
 import type { StoreRecord } from '../../state/index.ts';
 import {
+  accumulatorPlace,
   fieldsOfShape,
   identifier,
   literal,
@@ -79,29 +80,40 @@ function valueColumns(record: StoreRecord, sample: readonly SampleRow[]): ValueC
   const { valueCodec, valueText, shape } = record;
   const whole = (sql: string): Column[] => [{ name: 'value', sql }];
   if (valueCodec === 'none') return { fields: [], whole: [] };
+  const { root = '$', of = shape } = windowShapeOf(shape) ?? {};
   if (valueCodec === 'accumulator') {
-    const ofAggregates = aggregateColumns(windowShapeOf(shape)?.of ?? shape);
+    const ofAggregates = aggregateColumns(of, root);
     if (ofAggregates !== undefined) return ofAggregates;
   }
-  const fields = isJson(valueCodec, valueText) ? fieldsIn(sample.map(({ value }) => value)) : [];
+  const isOfJson = isJson(valueCodec, valueText);
+  const fields = isOfJson
+    ? fieldsIn(
+        sample.map(({ value }) => value),
+        root,
+      )
+    : [];
   return {
     fields: fields.map(({ name, path }) => ({ name, sql: `value ->> ${literal(path)}` })),
-    whole: whole(scalarSql('value', valueCodec, valueText)),
+    whole: whole(
+      isOfJson ? `value ->> ${literal(root)}` : scalarSql('value', valueCodec, valueText),
+    ),
   };
 }
 
-function aggregateColumns(shape: string): ValueColumns | undefined {
+function aggregateColumns(shape: string, root: string): ValueColumns | undefined {
   const single = resultOfShape(shape);
   if (single !== undefined) {
-    return { fields: [], whole: [{ name: 'value', sql: single.value('$') }] };
+    return { fields: [], whole: [{ name: 'value', sql: single.value(root) }] };
   }
   const fields = fieldsOfShape(shape);
   if (fields === undefined) return undefined;
   const members = [...fields].map(
-    ([name, result]) => `${literal(name)}, ${result.json(memberPath(name))}`,
+    ([name, result]) => `${literal(name)}, ${result.json(memberPath(name, root))}`,
   );
   return {
-    fields: [...fields].map(([name, result]) => ({ name, sql: result.value(memberPath(name)) })),
+    fields: [...fields].map(([name, result]) => {
+      return { name, sql: result.value(memberPath(name, root)) };
+    }),
     whole: [{ name: 'value', sql: `json_object(${members.join(', ')})` }],
   };
 }
@@ -121,16 +133,17 @@ interface Field {
   readonly path: string;
 }
 
-/** Members of the objects among some JSON texts. */
-function fieldsIn(texts: readonly unknown[]): Field[] {
+/** Members of the objects at `root` of some JSON texts. */
+function fieldsIn(texts: readonly unknown[], root = '$'): Field[] {
   const names = new Set<string>();
-  for (const text of texts) for (const name of membersOf(String(text))) names.add(name);
-  return [...names].slice(0, fieldsMax).map((name) => ({ name, path: memberPath(name) }));
+  for (const text of texts) for (const name of membersOf(String(text), root)) names.add(name);
+  return [...names].slice(0, fieldsMax).map((name) => ({ name, path: memberPath(name, root) }));
 }
 
-function membersOf(text: string): string[] {
+function membersOf(text: string, root: string): string[] {
   try {
-    const parsed: unknown = JSON.parse(text);
+    const whole: unknown = JSON.parse(text);
+    const parsed: unknown = root === '$' ? whole : Object(whole)[accumulatorPlace];
     return isObject(parsed) ? Object.keys(parsed) : [];
   } catch {
     return []; // a codec of somebody else's has the name of one of ours

@@ -14,6 +14,8 @@ export interface WindowShape {
   /** SQL of the piece's first millisecond, and of the one after its last. */
   readonly start: string;
   readonly end: string;
+  /** Where in the value the accumulator is, as a path of JSON. */
+  readonly root: string;
   readonly of: string;
 }
 
@@ -27,11 +29,11 @@ export function windowShapeOf(shape: string): WindowShape | undefined {
   if (calendar !== null) {
     const [, unit = '', from = 'monday', zone = '', of = ''] = calendar;
     const start = `calendar_start(${[unit, from, zone].map(literal).join(', ')}, time)`;
-    return { piece: 'window', start, end: 'time + 1', of };
+    return { piece: 'window', start, end: 'time + 1', root: '$', of };
   }
-  const ofAssigned = /^(?:session(?: \d+ ms)?, |custom [^,]*, |panes of [^;]*; )(.*)$/s.exec(
-    shape,
-  )?.[1];
+  const ofSession = /^session(?: \d+ ms)? by begin, (.*)$/s.exec(shape)?.[1];
+  if (ofSession !== undefined) return { piece: 'window', ...session, of: ofSession };
+  const ofAssigned = /^(?:custom [^,]*, |panes of [^;]*; )(.*)$/s.exec(shape)?.[1];
   if (ofAssigned !== undefined) return { piece: 'window', ...assigned, of: ofAssigned };
   const [, kind, size, every, of] =
     /^(hopping|cumulating) (\d+) ms every (\d+) ms, offset \d+ ms, (.*)$/s.exec(shape) ?? [];
@@ -41,12 +43,24 @@ export function windowShapeOf(shape: string): WindowShape | undefined {
   return { piece: 'slice', ...piece(sliceMs), of };
 }
 
-function piece(ms: number): Pick<WindowShape, 'start' | 'end'> {
-  return { start: `time + 1 - ${ms}`, end: 'time + 1' };
+type Bounds = Pick<WindowShape, 'start' | 'end' | 'root'>;
+
+function piece(ms: number): Bounds {
+  return { start: `time + 1 - ${ms}`, end: 'time + 1', root: '$' };
 }
 
 /** Where the window is the item. */
-const assigned = { start: "item ->> '$[0]'", end: "item ->> '$[1]'" } as const;
+const assigned: Bounds = { start: "item ->> '$[0]'", end: "item ->> '$[1]'", root: '$' };
+
+/** Of what is kept for a session: `[begin, end, due, accumulator]`. */
+export const accumulatorPlace = 3;
+
+/** Where the value begins with the window. */
+const session: Bounds = {
+  start: "value ->> '$[0]'",
+  end: "value ->> '$[1]'",
+  root: `$[${accumulatorPlace}]`,
+};
 
 /** The SQL of a result, as a value or as part of a JSON object, from an accumulator's path. */
 export interface ResultSql {
@@ -147,7 +161,7 @@ export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** The path of a member of a JSON object, whatever its name. */
-export function memberPath(name: string): string {
-  return `$.${JSON.stringify(name)}`;
+/** The path of a member of the JSON object at `root`, whatever its name. */
+export function memberPath(name: string, root = '$'): string {
+  return `${root}.${JSON.stringify(name)}`;
 }

@@ -167,7 +167,7 @@ class ViewDefinition {
 }
 
 /** What steps keep for themselves. */
-const internalStores = /\/(window ends|window timers|work under way)$/;
+const internalStores = /\/(window ends|window timers|window last end|work under way)$/;
 
 /** The step of a store of timers, and by which time they are due. */
 function timersOf({ name, kind }: StoreRecord) {

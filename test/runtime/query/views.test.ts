@@ -501,6 +501,10 @@ describe('aggregates', () => {
     const assigned = job('assigned', ({ from }) => {
       const keyed = from(orders, byTime).keyBy((order) => order.by);
       keyed.window(session(100)).aggregate({ n: count() }, { name: 'sessions' }).to(out);
+      keyed
+        .window(session(100))
+        .reduce((a) => a, { name: 'firsts' })
+        .to(out);
       const days = windows({ name: 'days', assign: (at) => [{ start: at - 5, end: at + 90 }] });
       keyed
         .window(days)
@@ -511,6 +515,10 @@ describe('aggregates', () => {
     expect(await always(assigned, values, 'SELECT * FROM sessions_windows')).toEqual([
       { key: 'ada', window_start: 10, window_end: 150, n: 2, value: '{"n":2}' },
       { key: 'bob', window_start: 20, window_end: 120, n: 1, value: '{"n":1}' },
+    ]);
+    const { by, at, price } = ada;
+    expect(await always(assigned, [ada], 'SELECT * FROM firsts_windows')).toEqual([
+      { key: by, window_start: 10, window_end: 110, by, at, price, value: JSON.stringify(ada) },
     ]);
     const sql = 'SELECT key, window_start, window_end, price FROM days_windows';
     expect(await always(assigned, [ada], sql)).toEqual([
