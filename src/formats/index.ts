@@ -3,6 +3,7 @@ export { type AvroOptions, avro } from './avro.ts';
 export type { AvroSchema } from './avro-schema.ts';
 export { bytes } from './bytes.ts';
 export type { Codec, Decoder, Version } from './codec.ts';
+export { copyOf } from './copy-of.ts';
 export {
   type CsvColumns,
   type CsvOptions,

@@ -10,10 +10,9 @@
  * While the journal is open, every change is noted in it before it is made. For that, `put` reads
  * what the tables have; and a deleted entry is forgotten only when the record is kept.
  */
-import type { Codec } from '../formats/index.ts';
+import { type Codec, copyOf } from '../formats/index.ts';
 import { assert, isMillraceError, MillraceError } from '../platform/index.ts';
 import type { ChangeWriter } from './change.ts';
-import { copyOf } from './copy-of.ts';
 import type { EntryBefore, EntryId, EntryTable } from './entry-table.ts';
 import type { Residency } from './residency.ts';
 import type { StateKey } from './stores.ts';

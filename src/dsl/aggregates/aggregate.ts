@@ -1,5 +1,5 @@
 /** What an aggregate is to users, and what the built-in ones share. */
-import { type Codec, json } from '../../formats/index.ts';
+import { type Codec, copyOf, json } from '../../formats/index.ts';
 import { MillraceError } from '../../platform/index.ts';
 import type { Aggregation } from '../../runtime/index.ts';
 
@@ -61,11 +61,6 @@ const plain = json<unknown>();
 export function keep(selected: unknown): unknown {
   plain.check?.(selected);
   return copyOf(selected);
-}
-
-/** Shares nothing with `value`. */
-export function copyOf(value: unknown): unknown {
-  return typeof value === 'object' && value !== null ? structuredClone(value) : value;
 }
 
 /** The function that says what is kept of a record; the whole record where there is none. */

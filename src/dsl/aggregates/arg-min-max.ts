@@ -1,5 +1,6 @@
 /** argMin and argMax: the record where something is smallest or largest. */
-import { type Aggregate, accumulatorCodec, copyOf, finite, keep, partOf } from './aggregate.ts';
+import { copyOf } from '../../formats/index.ts';
+import { type Aggregate, accumulatorCodec, finite, keep, partOf } from './aggregate.ts';
 
 type Kept = [] | [rank: number, time: number, value: unknown];
 

@@ -1,7 +1,8 @@
 /** collect: all values, in the order of event time. */
+import { copyOf } from '../../formats/index.ts';
 import { MillraceError } from '../../platform/index.ts';
 import { checkOptions } from '../../runtime/index.ts';
-import { type Aggregate, accumulatorCodec, checkWhole, copyOf, keep, partOf } from './aggregate.ts';
+import { type Aggregate, accumulatorCodec, checkWhole, keep, partOf } from './aggregate.ts';
 
 export interface CollectOptions {
   /** How many values are kept at most: 1 to 1,000,000. Default 10,000. */

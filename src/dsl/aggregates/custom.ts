@@ -2,7 +2,7 @@
 import { type Codec, json } from '../../formats/index.ts';
 import { MillraceError } from '../../platform/index.ts';
 import { checkOptions } from '../../runtime/index.ts';
-import { type Aggregate, aggregateNames, copyOf } from './aggregate.ts';
+import { type Aggregate, aggregateNames } from './aggregate.ts';
 
 /**
  * Four functions, which depend on nothing but what they are given. Accumulators are theirs: they
@@ -61,9 +61,14 @@ export function aggregate<Value, Accumulator, Result>(
       whole(definition.add(accumulator as Accumulator, value, timestamp), 'add'),
     merge: (left, right) =>
       whole(definition.merge(left as Accumulator, right as Accumulator), 'merge'),
-    result: (accumulator) => copyOf(definition.result(accumulator as Accumulator)) as Result,
+    result: (accumulator) => cloneOf(definition.result(accumulator as Accumulator)),
     codec: codec as Codec<unknown>,
   };
+}
+
+/** Results may be anything that structured clone knows, and contain themselves. */
+function cloneOf<Result>(result: Result): Result {
+  return typeof result === 'object' && result !== null ? structuredClone(result) : result;
 }
 
 const plain: Codec<unknown> = json<unknown>();

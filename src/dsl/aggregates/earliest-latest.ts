@@ -1,5 +1,6 @@
 /** earliest and latest: by event time, whatever the order of arrival. */
-import { type Aggregate, accumulatorCodec, copyOf, keep, partOf } from './aggregate.ts';
+import { copyOf } from '../../formats/index.ts';
+import { type Aggregate, accumulatorCodec, keep, partOf } from './aggregate.ts';
 
 type Kept = [] | [time: number, value: unknown];
 

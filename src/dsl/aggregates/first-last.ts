@@ -1,5 +1,6 @@
 /** first and last: by arrival, not by event time. */
-import { type Aggregate, accumulatorCodec, copyOf, keep } from './aggregate.ts';
+import { copyOf } from '../../formats/index.ts';
+import { type Aggregate, accumulatorCodec, keep } from './aggregate.ts';
 
 /** In an array, so that nothing yet differs from null. */
 type Kept = [] | [unknown];

@@ -1,14 +1,6 @@
 /** topK: the records where something is largest. */
-import { canonicalJson } from '../../formats/index.ts';
-import {
-  type Aggregate,
-  accumulatorCodec,
-  checkWhole,
-  copyOf,
-  finite,
-  keep,
-  partOf,
-} from './aggregate.ts';
+import { canonicalJson, copyOf } from '../../formats/index.ts';
+import { type Aggregate, accumulatorCodec, checkWhole, finite, keep, partOf } from './aggregate.ts';
 
 /** The best one first; side by side, so that a query shows the values as they are. */
 type Best = [ranks: number[], times: number[], values: unknown[]];

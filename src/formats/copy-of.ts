@@ -1,6 +1,6 @@
 /**
- * A copy of a value that state keeps. Mostly that is plain JSON, for which this takes a tenth of
- * the time of structuredClone; the accumulators of users may hold more.
+ * A copy of a value that is kept, and does not contain itself. Mostly that is plain JSON, for which
+ * this takes a tenth of the time of structuredClone; the accumulators of users may hold more.
  */
 export function copyOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
