@@ -104,6 +104,22 @@ describe('a session', () => {
     expect(valuesOf(await sameInEveryMode(joined, [{ records }]), 'results')).toEqual(['341256']);
   });
 
+  test('of sessions is drained to its end, though all of them were made longer', async () => {
+    const nested = job('nested', ({ from }) => {
+      from(readings, { eventTime: (r) => r.at, outOfOrderness: 10, quietAfter: 'off' })
+        .keyBy((r) => r.key)
+        .window(session(10))
+        .aggregate({ n: count() })
+        .keyBy(() => 'all')
+        .window(session(30))
+        .aggregate({ n: count() })
+        .to(results());
+    });
+    const records = [reading(8), reading(10, 'b'), reading(16), reading(18, 'b')];
+    const outputs = await sameInEveryMode(nested, [{ records }]);
+    expect(shown(outputs)).toEqual(['all 2 [25, 57)']);
+  });
+
   test('of a quiet stream ends by itself', async () => {
     const script: ScriptStep[] = [{ records: [reading(5), reading(8)] }, { pauseMs: 60_000 }];
     const job = counts(session(10), { quietAfter: 5000 });
