@@ -13,6 +13,7 @@
  * in vain now and then, one for each time that a session goes on for as long as it was.
  */
 import { type Codec, keyJson } from '../../formats/index.ts';
+import { assert } from '../../platform/index.ts';
 import type {
   ElementPlace,
   KeyFormat,
@@ -114,7 +115,7 @@ export class SessionTable {
     this.#ends.delete(due.time, due.key);
     const [key, start] = this.#cells.at(due.key);
     const session = this.#sessions.get(key, start);
-    if (session === undefined) return undefined;
+    assert(session !== undefined, 'what has an end is there');
     if (session.end - 1 > due.time) {
       session.due = session.end - 1;
       this.#lookAt(key, session);
