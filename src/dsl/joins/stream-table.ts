@@ -12,8 +12,8 @@ import { bothSides, type Sided } from './sides.ts';
 
 export interface AsOfTimeOptions {
   /**
-   * How late a record may be and still get its row: versions of rows are kept so long behind the
-   * watermark. Default `'0s'`.
+   * How late a record may be and still get its row, and a change and still count: versions of rows
+   * are kept so long behind the watermark. Default `'0s'`.
    */
   readonly grace?: Duration;
 }
@@ -86,7 +86,7 @@ export class StreamTableJoin<Value, Row extends AnyRow, Key> {
   join<Out>(
     combine: (value: Value, row: Row) => Out,
     options: StepOptions = {},
-  ): WindowResults<Out, Key, Value> {
+  ): WindowResults<Out, Key, StreamOrTable<Value, Row>> {
     return this.#add('join', false, combine as WithRow<Value, Row, Out>, options); // it has one
   }
 
@@ -94,7 +94,7 @@ export class StreamTableJoin<Value, Row extends AnyRow, Key> {
   leftJoin<Out>(
     combine: (value: Value, row: Row | undefined) => Out,
     options: StepOptions = {},
-  ): WindowResults<Out, Key, Value> {
+  ): WindowResults<Out, Key, StreamOrTable<Value, Row>> {
     return this.#add('leftJoin', true, combine, options);
   }
 
@@ -103,8 +103,8 @@ export class StreamTableJoin<Value, Row extends AnyRow, Key> {
     isLeft: boolean,
     combine: WithRow<Value, Row, Out>,
     options: StepOptions,
-  ): WindowResults<Out, Key, Value> {
+  ): WindowResults<Out, Key, StreamOrTable<Value, Row>> {
     this.#both.check(`${call}()`, combine, options, ['name']);
-    return this.#addStep(call, options.name, isLeft, combine).withLate<Value>();
+    return this.#addStep(call, options.name, isLeft, combine).withLate<StreamOrTable<Value, Row>>();
   }
 }

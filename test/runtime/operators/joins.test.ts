@@ -101,6 +101,17 @@ test('a version of a row is kept as long as a late record may ask for it', async
   expect(valuesOf(outputs, 'times')).toEqual([[11, 10]]);
 });
 
+test('a late change does not bring back a row that has gone since', async () => {
+  const deleting = joining((left, right) => {
+    const rows = right.toTable({ deleteWhen: (r) => r.n === 0 });
+    const then = left.connect(rows).asOfEventTime({ grace: 10 });
+    then.leftJoin((l, row) => [l.at, row?.at ?? -1]).to(times);
+  });
+  const until = [reading(10, -1), reading(20, 0), reading(45, 0, 'b')];
+  const script = [{ records: [...until, reading(15, -2), reading(50, 1)] }];
+  expect(valuesOf((await runScript(deleting, script)).outputs, 'times')).toEqual([[50, -1]]);
+});
+
 test('versions that nobody can ask for any more go', async () => {
   const run = new ScriptRun(lookup);
   await run.makeTopics(1);
