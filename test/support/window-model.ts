@@ -85,6 +85,7 @@ export function modelOf(script: readonly ScriptStep[], options: ModelOptions): M
       (a, b) =>
         a.timestamp - b.timestamp ||
         compare(a.key, b.key) ||
+        compareWindows(a, b) ||
         a.value.windowStart - b.value.windowStart,
     ),
   };
@@ -132,4 +133,13 @@ export function sessionModelOf(
       (a, b) => a.timestamp - b.timestamp || compareKeysOfPlaces(a.key, b.key),
     ),
   };
+}
+
+/** Windows of a key that end together leave in the order of their text, as state has it. */
+function compareWindows(a: OutputRecord, b: OutputRecord): number {
+  const [left, right] = [a, b].map(({ value }) => {
+    const { windowStart, windowEnd } = value as { windowStart: number; windowEnd: number }; // results
+    return `[${windowStart},${windowEnd}]`;
+  }) as [string, string]; // two
+  return left < right ? -1 : left > right ? 1 : 0;
 }
