@@ -1,6 +1,7 @@
 /**
  * However many elements of a key come and go, `ordered` has those that are there, once each and in
- * order, and perhaps some that have gone; and what it returned before stays as it was.
+ * order, and perhaps some that have gone; and what it returned before does not change, but may get
+ * longer.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -39,7 +40,9 @@ test('elements are in order whatever came and went', () => {
         expect(there).toEqual([...elements.entries.keys()].sort());
         expect(items).toEqual([...new Set(items)].sort());
         expect(items.length).toBeLessThanOrEqual(2 * elements.entries.size + 128);
-        if (returned !== undefined) expect(returned.items).toEqual(returned.copy);
+        if (returned !== undefined) {
+          expect(returned.items.slice(0, returned.copy.length)).toEqual(returned.copy);
+        }
         returned = { items, copy: [...items] };
       }
     }),

@@ -22,6 +22,7 @@ import {
 import { json, keyJson, string } from '../../../src/formats/index.ts';
 import {
   type Outputs,
+  runScript,
   type ScriptRecord,
   sameInEveryMode,
 } from '../../support/operator-harness.ts';
@@ -196,6 +197,45 @@ test('tables hold what naive ones hold', async () => {
       );
     }),
     { numRuns: scriptsTried(8) },
+  );
+});
+
+const ranked = job('ranked', ({ table }) => {
+  const byCustomer = table(orders).groupBy(({ customer: of }) => of ?? 'nobody');
+  changesTopic('top', byCustomer.topN({ n: 2, by: (o) => o.amount }));
+  changesTopic('first', byCustomer.topN({ n: 4, by: (o) => o.amount, name: 'first' }));
+});
+
+/** Many rows in two groups, of which most change and go. */
+const rankedRows = fc.array(
+  fc.record({
+    key: fc.constantFrom(...'abcdefg'),
+    value: fc.option(
+      fc.record({ customer: fc.constantFrom(...names), amount: fc.nat({ max: 4 }) }),
+      { freq: 2 },
+    ),
+  }),
+  { minLength: 1, maxLength: 60 },
+);
+
+test('the first rows of a group are those of all of them, whatever changed and went', async () => {
+  await fc.assert(
+    fc.asyncProperty(rankedRows, async (rows) => {
+      const records = rows.map((record) => ({ ...record, topic: 'orders' }));
+      const { outputs } = await runScript(ranked, [{ records }]);
+      const left = [...lastOf<Order>([{ records }], 'orders')].toSorted(([a], [b]) =>
+        a < b ? -1 : 1,
+      );
+      const byAmount = left.toSorted(([, a], [, b]) => b.amount - a.amount);
+      const groups = Map.groupBy(byAmount, ([, { customer }]) => JSON.stringify(customer));
+      for (const [name, n] of [['top', 2] as const, ['first', 4] as const]) {
+        const first = [...groups].map(([group, of]): [string, unknown] => {
+          return [group, of.slice(0, n).map(([, row]) => row)];
+        });
+        expectSame(outputs, name, first);
+      }
+    }),
+    { numRuns: scriptsTried(20) },
   );
 });
 
