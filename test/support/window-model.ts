@@ -82,11 +82,7 @@ export function modelOf(script: readonly ScriptStep[], options: ModelOptions): M
       .filter((record) => waiting(record).length === 0 && windowsOf(record.value).length > 0)
       .map(({ value }) => value),
     results: results.toSorted(
-      (a, b) =>
-        a.timestamp - b.timestamp ||
-        compare(a.key, b.key) ||
-        compareWindows(a, b) ||
-        a.value.windowStart - b.value.windowStart,
+      (a, b) => a.timestamp - b.timestamp || compare(a.key, b.key) || compareWindows(a, b),
     ),
   };
 }
