@@ -1,6 +1,7 @@
 /** Splitting a stream into typed branches. */
 import { MillraceError } from '../platform/index.ts';
 import type { Branch } from '../runtime/index.ts';
+import type { Shown } from './aggregates/composite.ts';
 import type { KeyedStream, Stream } from './stream.ts';
 
 /** For each branch, by its name: whether it takes a value. A type guard narrows the branch. */
@@ -18,14 +19,18 @@ type GuardedBy<Test> = Test extends Guard<infer Narrowed> ? Narrowed : never;
 type Guard<Narrowed> = (value: any) => value is Narrowed;
 
 /** The branches of a split, by name, and what none of them takes. */
-export type SplitStreams<Tests, Value, Key> = {
-  readonly [Name in keyof Tests]: Stream<Taken<Tests[Name], Value>, Key>;
-} & { readonly rest: Stream<Rest<Tests, Value>, Key> };
+export type SplitStreams<Tests, Value, Key> = Shown<
+  {
+    readonly [Name in keyof Tests]: Stream<Taken<Tests[Name], Value>, Key>;
+  } & { readonly rest: Stream<Rest<Tests, Value>, Key> }
+>;
 
 /** The same, of a keyed stream. */
-export type SplitKeyedStreams<Tests, Value, Key> = {
-  readonly [Name in keyof Tests]: KeyedStream<Taken<Tests[Name], Value>, Key>;
-} & { readonly rest: KeyedStream<Rest<Tests, Value>, Key> };
+export type SplitKeyedStreams<Tests, Value, Key> = Shown<
+  {
+    readonly [Name in keyof Tests]: KeyedStream<Taken<Tests[Name], Value>, Key>;
+  } & { readonly rest: KeyedStream<Rest<Tests, Value>, Key> }
+>;
 
 /** Fails with `INVALID`. */
 export function branchesOf(job: string, tests: Readonly<Record<string, unknown>>): Branch[] {

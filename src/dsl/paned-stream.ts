@@ -8,7 +8,7 @@ import {
   type Repeatedly,
   type WindowFiring,
 } from '../runtime/index.ts';
-import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
+import { type Aggregates, composite, type ResultsOf, type Shown } from './aggregates/composite.ts';
 import { reducing } from './reducing.ts';
 import type { StepOptions } from './step-options.ts';
 import type { KeyedStream, WindowResults } from './stream.ts';
@@ -62,7 +62,7 @@ export class PanedStream<Value, Key> {
   aggregate<Fields extends Aggregates<Value>>(
     fields: Fields,
     options: StepOptions = {},
-  ): WindowResults<ResultsOf<Fields> & WindowTimes & InPane, Key, Value> {
+  ): WindowResults<ResultsOf<Fields, WindowTimes & InPane>, Key, Value> {
     checkOptions('aggregate()', options, ['name']);
     const aggregate = composite(fields, 'aggregate()', ['windowStart', 'windowEnd', 'pane']);
     return this.#add(aggregate, options, (result) => result as object); // of a composite
@@ -72,7 +72,7 @@ export class PanedStream<Value, Key> {
   reduce(
     combine: (reduced: Value, value: Value) => Value,
     options: StepOptions = {},
-  ): WindowResults<Reduced<Value> & WindowTimes, Key, Value> {
+  ): WindowResults<Shown<Reduced<Value> & WindowTimes>, Key, Value> {
     checkOptions('reduce()', options, ['name']);
     return this.#add(reducing(combine).aggregation, options, (value) => ({ value }));
   }
@@ -136,10 +136,10 @@ export class GlobalPanes<Value, Key> {
   aggregate<Fields extends Aggregates<Value>>(
     fields: Fields,
     options: StepOptions = {},
-  ): KeyedStream<ResultsOf<Fields> & InPane, Key> {
+  ): KeyedStream<ResultsOf<Fields, InPane>, Key> {
     checkOptions('aggregate()', options, ['name']);
     const aggregate = composite(fields, 'aggregate()', ['pane']);
-    return addWindow<ResultsOf<Fields> & InPane, Value, Key>(this.#parts, options, {
+    return addWindow<ResultsOf<Fields, InPane>, Value, Key>(this.#parts, options, {
       aggregate,
       firing: this.#firing,
       result: (result, _window, pane) => ({ ...(result as object), pane }), // of a composite

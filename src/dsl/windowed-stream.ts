@@ -47,7 +47,7 @@ export class WindowedStream<Value, Key> {
   aggregate<Fields extends Aggregates<Value>>(
     fields: Fields,
     options: StepOptions = {},
-  ): WindowResults<ResultsOf<Fields> & WindowTimes, Key, Value> {
+  ): WindowResults<ResultsOf<Fields, WindowTimes>, Key, Value> {
     checkOptions('aggregate()', options, ['name']);
     const aggregate = composite(fields, 'aggregate()', ['windowStart', 'windowEnd']);
     return this.#add(aggregate, options, (result, { start, end }) => ({

@@ -10,12 +10,19 @@ import { type Accumulators, codecOfFields, type Field } from './composite-codec.
 /** Aggregates by the name of the field that their result gets. */
 export type Aggregates<Value> = Readonly<Record<string, Aggregate<Value, unknown>>>;
 
-/** What an object of aggregates results in. */
-export type ResultsOf<Fields> = {
-  readonly [Name in keyof Fields]: Fields[Name] extends Aggregate<never, infer Result>
-    ? Result
-    : never;
-};
+/** What an object of aggregates results in, and the fields of `More`. */
+export type ResultsOf<Fields, More = unknown> = Shown<
+  {
+    readonly [Name in keyof Fields]: Fields[Name] extends Aggregate<never, infer Result>
+      ? Result
+      : never;
+  } & More
+>;
+
+/** The same type, which editors and error messages show as its fields, not as how it was made. */
+export type Shown<Fields> = Fields extends infer Of
+  ? { readonly [Name in keyof Of]: Of[Name] }
+  : never;
 
 /** Fails with `INVALID` for what is not an aggregate, and for field names in `reserved`. */
 export function composite(
