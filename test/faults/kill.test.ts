@@ -118,7 +118,7 @@ describe('kill -9 at every named step changes no output', () => {
       }
       expect([...left]).toEqual([]);
     },
-    180_000,
+    600_000,
   );
 });
 
@@ -142,6 +142,6 @@ describe('kill -9 at random moments, again and again,', () => {
         crashes += series.crashes.length;
       }
     },
-    180_000 + randomKills * 5000,
+    600_000 + randomKills * 5000,
   );
 });
