@@ -116,7 +116,7 @@ test.each(failpoints.map((failpoint, i) => [failpoint, i] as const))(
   async (failpoint, i) => {
     const faults = [i % 2 === 0 ? ('kill' as const) : ('power cut' as const)];
     const isReached =
-      (await pipeline.crashAt(failpoint, 4, faults)) ||
+      (await pipeline.crashAt(failpoint, 4 + (i % 7), faults)) ||
       (await pipeline.crashAt(failpoint, 1, faults));
     expect(isReached).toBe(true);
   },
