@@ -1,5 +1,6 @@
 /** Arguments as values; what can't be one is a mistake in the use of the command line. */
 import { InvalidArgumentError } from 'commander';
+import type { Position } from '../broker/index.ts';
 
 /** Where `consume` begins in each partition. */
 export type From =
@@ -19,6 +20,50 @@ export function fromArgument(text: string): From {
   throw new InvalidArgumentError(
     'Use earliest, latest, an offset, or a time like 2026-01-31T12:00:00Z.',
   );
+}
+
+/** A place in the input of a job. */
+export type ReplayPlace =
+  | { readonly timestamp: number }
+  | { readonly offset: number }
+  | { readonly offsets: readonly Position[] };
+export type ReplayFrom = 'earliest' | ReplayPlace;
+export type ReplayTo = 'latest' | ReplayPlace;
+
+export function replayFrom(text: string): ReplayFrom {
+  return text === 'earliest' ? text : replayPlace(text);
+}
+
+export function replayTo(text: string): ReplayTo {
+  return text === 'latest' ? text : replayPlace(text);
+}
+
+function replayPlace(text: string): ReplayPlace {
+  if (/^-?\d+ms$/.test(text)) return { timestamp: Number(text.slice(0, -2)) };
+  const named = [...text.matchAll(/(?:^|,)([a-zA-Z0-9._-]+)\/(\d+)=(\d+)(?=,|$)/g)];
+  if (named.length > 0 && named.map(([all]) => all).join('') === text) {
+    const offsets = named.map(([, topic = '', partition, offset]) => {
+      return { topic, partition: Number(partition), offset: Number(offset) };
+    });
+    return { offsets };
+  }
+  if (/^\d+$/.test(text)) return { offset: Number(text) };
+  const timestamp = isoTime.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(timestamp)) return { timestamp };
+  throw new InvalidArgumentError(
+    'Use a time like 2026-01-31T12:00:00Z or 1769860800000ms, an offset, or an offset for each ' +
+      'partition like orders/0=120,orders/1=80.',
+  );
+}
+
+/** `<topic>=<other topic>`, given once for each topic. */
+export function topicPair(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [topic = '', other = '', ...rest] = text.split('=');
+  if (topic !== '' && other !== '' && rest.length === 0) return { ...before, [topic]: other };
+  throw new InvalidArgumentError('Use <topic>=<topic of the replay>.');
 }
 
 export function wholeNumber(text: string): number {

@@ -5,18 +5,43 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { isMillraceError, messageOf } from '../platform/index.ts';
-import { durability, fromArgument, partitionCount, wholeNumber } from './arguments.ts';
+import {
+  durability,
+  fromArgument,
+  partitionCount,
+  replayFrom,
+  replayTo,
+  topicPair,
+  wholeNumber,
+} from './arguments.ts';
 import type { Terminal } from './terminal.ts';
 
 const dataOption = ['--data <dir>', 'the data directory; default: $MILLRACE_DATA or'] as const;
 const dataDefault = process.env.MILLRACE_DATA ?? './data';
 
-/** Runs a command; the code that the process should end with: 0, 1 for failures, 2 for misuse. */
+/** The code of a command that compared, and found a difference. */
+const differs = 3;
+
+/** A command has done what it should, and ends with another code than 0. */
+class Ended extends Error {
+  readonly code: number;
+
+  constructor(code: number) {
+    super();
+    this.code = code;
+  }
+}
+
+/**
+ * Runs a command; the code that the process should end with: 0, 1 for failures, 2 for misuse, 3
+ * where what was compared differs.
+ */
 export async function cli(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
     await program(terminal).parseAsync(withDefault(args), { from: 'user' });
     return 0;
   } catch (error) {
+    if (error instanceof Ended) return error.code;
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it told the user
     const told = isMillraceError(error) ? error.message : describe(error);
     terminal.errors.write(`millrace: ${told}\n`);
@@ -52,6 +77,7 @@ function program(terminal: Terminal): Command {
     .showHelpAfterError('(add --help for what there is)')
     .exitOverride();
   addRun(main, terminal);
+  addReplay(main, terminal);
   addTopics(main, terminal);
   addProduce(main, terminal);
   addConsume(main, terminal);
@@ -86,6 +112,39 @@ function addRun(main: Command, terminal: Terminal): void {
     .action(async (file: string, options) =>
       (await import('./commands/run.ts')).runFile(file, options, terminal),
     );
+}
+
+function addReplay(main: Command, terminal: Terminal): void {
+  const place = 'an ISO 8601 time, <ms>ms, an offset, or <topic>/<partition>=<offset>,...';
+  const bound = (flags: string, text: string, parse: (text: string) => unknown) =>
+    new Option(flags, text).argParser(parse).conflicts('asRecorded');
+  main
+    .command('replay <file>')
+    .description('read the input of the jobs again, on a fresh state, into topics of its own')
+    .option(...dataOption, dataDefault)
+    .option(
+      '--name <name>',
+      'names the topics, <topic>.replay-<name>; replaces an earlier one',
+      '1',
+    )
+    .addOption(bound('--from <where>', `earliest (the default), ${place}`, replayFrom))
+    .addOption(bound('--to <where>', `latest (the default), ${place}; not read itself`, replayTo))
+    .option('--as-recorded', 'do again what the live run did: its output, byte for byte')
+    .option('--compare', 'say where the results differ from the live topics; exit code 3 if so')
+    .option(
+      '--topic <topic=other>',
+      'write to this topic in place of <topic>.replay-...',
+      topicPair,
+    )
+    .option('--quiet', 'print no progress')
+    .action(async (file: string, options) => {
+      const isSame = await (await import('./commands/replay.ts')).replayFile(
+        file,
+        options,
+        terminal,
+      );
+      if (!isSame) throw new Ended(differs);
+    });
 }
 
 function addTopics(main: Command, terminal: Terminal): void {

@@ -28,6 +28,8 @@ export interface TaskOptions {
   readonly changelog: string;
   readonly state: TaskState;
   readonly limit: EpochLimit;
+  /** See `TaskParts`. Default false. */
+  readonly nowFollowsRecords?: boolean;
   /** Where a partition of a source is read on; undefined: the task does not read it. */
   positionOf(partition: TopicPartition, source: ChainSource): number | undefined;
 }
@@ -63,6 +65,7 @@ export function assembleTask(options: TaskOptions): Task {
       timeStore,
       limit,
       recorder,
+      nowFollowsRecords: options.nowFollowsRecords ?? false,
     },
   });
 }

@@ -7,7 +7,13 @@
  * Commits that bring state to another version are not recorded: whoever repeats what the job did
  * has the new version from the start. So numbers may be missing, but only while a task is not open.
  */
-import { type Append, type Broker, RecordBatchBuilder, RecordCursor } from '../broker/index.ts';
+import {
+  type Append,
+  type Broker,
+  RecordBatchBuilder,
+  RecordCursor,
+  type TopicPartition,
+} from '../broker/index.ts';
 import {
   type DropRecord,
   decodeEpochRecord,
@@ -123,27 +129,35 @@ export interface Recorded<Record = EpochRecord | DropRecord> {
   readonly bytes: Uint8Array;
 }
 
-/** The recorded commits of a task, from the first one that is still there. */
+/** The recorded commits of a task, from the first one that is there to before offset `end`. */
 export function* readEpochs(
   broker: Pick<Broker, 'startOf' | 'read'>,
   task: string,
+  end: number = Number.POSITIVE_INFINITY,
 ): Generator<Recorded, void, void> {
-  const partition = { topic: epochsOf(task), partition: 0 };
-  const cursor = new RecordCursor();
   let inputs = 0;
   let epoch = 0;
+  for (const cursor of recordsOf(broker, { topic: epochsOf(task), partition: 0 })) {
+    if (cursor.offset >= end) return;
+    const bytes = cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd);
+    const record = decodeEpochRecord(bytes, inputs);
+    if (record.kind === 'epoch') inputs = record.opening?.inputs.length ?? inputs;
+    epoch = epochIn(record) ?? epoch + 1;
+    yield { record, epoch, clockMs: cursor.timestamp, bytes };
+  }
+}
+
+/** The cursor stands at one record after another. */
+function* recordsOf(
+  broker: Pick<Broker, 'startOf' | 'read'>,
+  partition: TopicPartition,
+): Generator<RecordCursor, void, void> {
+  const cursor = new RecordCursor();
   for (let offset = broker.startOf(partition); ; offset = cursor.endOffset()) {
     const batches = broker.read(partition, offset, 256 * 1024);
     if (batches === undefined) return;
     cursor.reset(batches.bytes, batches.placeOf);
-    while (cursor.next()) {
-      if (cursor.offset < offset) continue;
-      const bytes = cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd);
-      const record = decodeEpochRecord(bytes, inputs);
-      if (record.kind === 'epoch') inputs = record.opening?.inputs.length ?? inputs;
-      epoch = epochIn(record) ?? epoch + 1;
-      yield { record, epoch, clockMs: cursor.timestamp, bytes };
-    }
+    while (cursor.next()) if (cursor.offset >= offset) yield cursor;
   }
 }
 

@@ -52,6 +52,14 @@ export {
 export { type QueryOptions, type QueryResult, query } from './query/query.ts';
 export type { SqlParameters, SqlValue } from './query/select.ts';
 export { type RedriveOptions, type RedriveSummary, redrive } from './redrive.ts';
+export type { Difference, TopicComparison } from './replay/compare-topics.ts';
+export {
+  type ReplayOptions,
+  type ReplayProgress,
+  type ReplaySummary,
+  replay,
+} from './replay/replay.ts';
+export type { ReplayBound } from './replay/replay-range.ts';
 export { type Job, type RunOptions, run } from './run.ts';
 export type {
   AggregatingState,

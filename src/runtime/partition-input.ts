@@ -64,6 +64,11 @@ export class PartitionInput implements TopicPartition {
     return this.#end;
   }
 
+  /** Of the record that it stands at, as it lies in its topic. */
+  get timestamp(): number {
+    return this.#cursor.timestamp;
+  }
+
   /** Notes the committed end, and looks at the next record if there is none yet. */
   noteEnd(): void {
     this.#end = this.#broker.endOf(this);
@@ -196,6 +201,20 @@ export class PartitionInput implements TopicPartition {
       { cause },
     );
   }
+}
+
+/** The input whose next record comes first, besides `except`; -1 where there is none. */
+export function earliestOf(inputs: readonly PartitionInput[], except: number): number {
+  let found = -1;
+  let time = Number.POSITIVE_INFINITY;
+  for (let index = 0; index < inputs.length; index++) {
+    const input = inputs[index] as PartitionInput; // below the length
+    if (!input.hasNext || index === except) continue;
+    if (found !== -1 && input.time >= time) continue; // ties: topic, partition
+    found = index;
+    time = input.time;
+  }
+  return found;
 }
 
 function preview(key: Uint8Array): string {

@@ -112,7 +112,7 @@ const numbers: readonly (keyof RunOptions)[] = [
   'walBytesMax',
 ];
 
-const epochDefaults: EpochBudget = {
+export const epochDefaults: EpochBudget = {
   turnMs: 5,
   epochMs: 50,
   epochBytes: 8 * 1024 * 1024,
@@ -136,9 +136,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
   const platform = platformOf(options);
   const durability = options.durability ?? 'disk';
   const opened = await openLog(platform, options);
-  const stateMemoryMax =
-    options.stateMemoryMax ??
-    Math.min(stateMemoryDefault, platform.process.memoryBytesMax * stateMemoryShare);
+  const stateMemoryMax = options.stateMemoryMax ?? stateMemoryDefaultOf(platform);
   return new JobRunner({
     graph: job.graph,
     broker: opened.broker,
@@ -155,6 +153,11 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
     walBytesMax: options.walBytesMax ?? 256 * 1024 * 1024,
     onEnd: opened.close,
   });
+}
+
+/** What entries of state may take where nothing is said. */
+export function stateMemoryDefaultOf({ process }: Platform): number {
+  return Math.min(stateMemoryDefault, process.memoryBytesMax * stateMemoryShare);
 }
 
 function checkRunOptions(options: RunOptions): void {

@@ -1,5 +1,6 @@
 /** What a task has counted, summed up over its runs. */
 import type { FailedRecords, JobMetrics } from './status.ts';
+import type { Task } from './task.ts';
 import type { TaskLoop } from './task-loop.ts';
 
 export interface TaskCounts
@@ -16,14 +17,17 @@ export const noCounts: TaskCounts = {
 };
 
 export function countsOf(loop: TaskLoop | undefined): TaskCounts {
-  if (loop === undefined) return noCounts;
-  const { context } = loop.task.parts;
+  return loop === undefined ? noCounts : countsOfTask(loop.task, loop.commits);
+}
+
+export function countsOfTask(task: Task, commits: number): TaskCounts {
+  const { context } = task.parts;
   return {
-    recordsRead: loop.task.recordsRead,
+    recordsRead: task.recordsRead,
     recordsWritten: context.written,
     lateRecords: context.late,
-    commits: loop.commits,
-    failed: loop.task.errors.failed,
+    commits,
+    failed: task.errors.failed,
   };
 }
 

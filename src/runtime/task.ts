@@ -21,7 +21,7 @@ import type { EpochLimit } from './epoch-limit.ts';
 import type { EpochRecorder } from './epoch-log.ts';
 import type { EpochRecord } from './epoch-record.ts';
 import type { OperatorContext, TimedOperator } from './operator.ts';
-import type { InputLog, PartitionInput } from './partition-input.ts';
+import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
 
@@ -43,6 +43,11 @@ export interface TaskParts {
   readonly timeStore: ValueStore<TimeSnapshot>;
   readonly limit: EpochLimit;
   readonly recorder: EpochRecorder;
+  /**
+   * Whether `now` is the latest timestamp of a record read so far, rather than a reading of the
+   * clock: so it is in a replay, where nothing may depend on when it runs.
+   */
+  readonly nowFollowsRecords: boolean;
 }
 
 type Decided = Pick<EpochRecord, 'idle' | 'watermark'>;
@@ -105,7 +110,8 @@ export class Task {
    * ended before it was done, so that nobody knows yet whether the task has caught up.
    */
   isDue(): boolean {
-    return !this.#isDone || this.#isDueAt(this.#parts.clock.now());
+    const { nowFollowsRecords, context, clock } = this.#parts;
+    return !this.#isDone || this.#isDueAt(nowFollowsRecords ? context.now : clock.now());
   }
 
   /** In how many ms the clock alone gives the task something to do; Infinity for never. */
@@ -134,8 +140,8 @@ export class Task {
    * replay says what was decided.
    */
   beginEpoch(decided?: Decided): void {
-    const { clock, context, inputs, limit } = this.#parts;
-    context.now = clock.now();
+    const { clock, context, inputs, limit, nowFollowsRecords } = this.#parts;
+    if (!nowFollowsRecords) context.now = clock.now();
     this.#epochBegan = clock.monotonicMs();
     limit.beginEpoch();
     this.#done.records = 0;
@@ -241,26 +247,12 @@ export class Task {
   #work(): boolean {
     if (this.#isSkipping() && !this.#skipOn()) return false;
     if (!this.#fireDue()) return false;
-    for (;;) {
-      const first = this.#earliest(-1);
-      if (first === -1) return true;
-      if (!this.#runInput(first, this.#earliest(first))) return false;
-    }
-  }
-
-  /** The input whose next record comes first, besides `except`; -1 where there is none. */
-  #earliest(except: number): number {
-    let found = -1;
-    let time = Number.POSITIVE_INFINITY;
     const { inputs } = this.#parts;
-    for (let index = 0; index < inputs.length; index++) {
-      const input = inputs[index] as PartitionInput; // below the length
-      if (!input.hasNext || index === except) continue;
-      if (found !== -1 && input.time >= time) continue; // ties: topic, partition
-      found = index;
-      time = input.time;
+    for (;;) {
+      const first = earliestOf(inputs, -1);
+      if (first === -1) return true;
+      if (!this.#runInput(first, earliestOf(inputs, first))) return false;
     }
-    return found;
   }
 
   /**
@@ -277,7 +269,7 @@ export class Task {
       input.hasNext &&
       (input.time < boundTime || (input.time === boundTime && index < bound))
     ) {
-      if (limit.endsBeforeRecord(this.#done)) return false;
+      if (limit.endsBeforeRecord(this.#done) || !this.#goOnWithClock(input)) return false;
       const recordTime = input.time;
       if (!this.#process(input)) return false;
       input.consume();
@@ -287,6 +279,14 @@ export class Task {
       if (input.isSkipping || !this.#fireDue()) return false;
     }
     return true;
+  }
+
+  /** Before a record: what is due by its timestamp comes first. False where time is up. */
+  #goOnWithClock(input: PartitionInput): boolean {
+    const { nowFollowsRecords, context } = this.#parts;
+    if (!nowFollowsRecords || input.timestamp <= context.now) return true;
+    context.now = input.timestamp;
+    return this.#fireDue();
   }
 
   /** False where the record is to be tried again. */

@@ -3,7 +3,7 @@
  * its first epoch to its last commit, into a new file.
  *
  *   survey     are all commits recorded, and is what they read still there?
- *   repeat     each epoch, as it was recorded (recorded-epochs.ts): the same records in the same
+ *   repeat     each epoch, as it was recorded (repeat-epochs.ts): the same records in the same
  *              order, the same clock. What it writes is not written again but compared with the
  *              recorded checksum; what it changes is folded into the new file
  *   replace    the old file is put aside, the new one takes its place (rebuilt-file.ts)
@@ -11,24 +11,14 @@
  * Nothing of the task is changed before the last step: no commit is made, and the log is only read.
  * A repetition that differs from what was recorded is refused: the state would be another one.
  */
-import {
-  type Appended,
-  type Broker,
-  type Claim,
-  type Commit,
-  RecordCursor,
-} from '../../broker/index.ts';
-import { assert, isMillraceError, messageOf, type Platform } from '../../platform/index.ts';
+import type { Broker, Claim } from '../../broker/index.ts';
+import type { Platform } from '../../platform/index.ts';
 import type { EpochBudget } from '../epoch-limit.ts';
-import { epochsOf, type Recorded, readEpochs } from '../epoch-log.ts';
-import type { EpochRecord } from '../epoch-record.ts';
 import type { Graph } from '../graph.ts';
-import { goesOn } from '../record-errors.ts';
 import type { RebuildStatus } from '../status.ts';
-import { notRepeatable } from './rebuild-errors.ts';
+import { rebuildOf } from './rebuild-errors.ts';
 import { RebuiltFile } from './rebuilt-file.ts';
-import { requireSame } from './recorded-difference.ts';
-import { Repetition } from './recorded-epochs.ts';
+import { RepeatedEpochs } from './repeat-epochs.ts';
 import { surveyEpochs } from './survey-epochs.ts';
 import { Turns } from './turns.ts';
 
@@ -49,7 +39,7 @@ export interface RebuildOptions {
 }
 
 /** Changes of so many bytes are folded together, at most. */
-const foldBytesMax = 16 * 1024 * 1024;
+export const foldBytesMax: number = 16 * 1024 * 1024;
 
 /** Makes the state file anew; false where it was ended before. `refusal`: why it is needed. */
 export async function rebuildState(options: RebuildOptions, refusal: Error): Promise<boolean> {
@@ -59,12 +49,20 @@ export async function rebuildState(options: RebuildOptions, refusal: Error): Pro
   const tell = (status: Partial<RebuildStatus>) =>
     options.onRebuild({ ...begun, replaced: undefined, ...status });
   tell({});
-  const total = await surveyEpochs({ broker, claim, turns, signal });
+  const { task } = claim;
+  const purpose = rebuildOf(options.graph.job, task);
+  const end = Number.POSITIVE_INFINITY;
+  const survey = { broker, task, purpose, turns, signal, end };
+  const total = await surveyEpochs({ ...survey, committed: claim });
   const foldBytes = Math.min(foldBytesMax, unfoldedBytesMax / 2);
   const file = new RebuiltFile({ ...options, foldBytes });
   try {
-    const rebuild = new Rebuild(options, file, turns);
-    if (!(await rebuild.repeatAll((commits) => tell({ commits, total })))) return false;
+    const epochs = new RepeatedEpochs({
+      ...{ ...options, ...survey, log: broker, clock: platform.clock, file },
+      write: async () => {}, // it is there
+      onCommits: (commits) => tell({ commits, total }),
+    });
+    if (!(await epochs.repeatAll())) return false;
     await file.complete();
     const replaced = await file.putInPlace();
     tell({ commits: total, total, done: true, replaced });
@@ -72,83 +70,4 @@ export async function rebuildState(options: RebuildOptions, refusal: Error): Pro
   } finally {
     await file.discard();
   }
-}
-
-class Rebuild {
-  readonly #options: RebuildOptions;
-  readonly #file: RebuiltFile;
-  readonly #turns: Turns;
-  /** From one opening to the next. */
-  #repetition: Repetition | undefined;
-
-  constructor(options: RebuildOptions, file: RebuiltFile, turns: Turns) {
-    this.#options = options;
-    this.#file = file;
-    this.#turns = turns;
-  }
-
-  /** False where it was ended before the last one. */
-  async repeatAll(tell: (commits: number) => void): Promise<boolean> {
-    const { broker, claim, signal } = this.#options;
-    let commits = 0;
-    for (const recorded of readEpochs(broker, claim.task)) {
-      if (signal.aborted) return false;
-      const { record } = recorded;
-      if (record.kind === 'drop') await this.#file.drop(record.states);
-      else await this.#repeat({ ...recorded, record });
-      commits++;
-      if (!this.#turns.isOver) continue;
-      tell(commits);
-      await this.#turns.next();
-    }
-    return !signal.aborted;
-  }
-
-  async #repeat(recorded: Recorded<EpochRecord>): Promise<void> {
-    const { graph, platform } = this.#options;
-    const { opening } = recorded.record;
-    try {
-      if (opening !== undefined) {
-        const state = await this.#file.openState();
-        const of = { ...this.#options, clock: platform.clock, turns: this.#turns };
-        this.#repetition = new Repetition(of, opening, state);
-      }
-      const repetition = this.#repetition;
-      assert(repetition !== undefined, 'the survey has seen that an opening comes first');
-      const commit = await repetition.repeat(recorded);
-      const again = commit === undefined ? undefined : this.#recordOf(commit);
-      requireSame(graph.job, recorded, again, repetition.task.parts.inputs.length);
-      repetition.task.committed(commit === undefined ? [] : this.#keepChanges(commit));
-    } catch (error) {
-      throw failure(graph.job, recorded.epoch, error);
-    }
-    await this.#file.tend();
-  }
-
-  /** What would be recorded of the commit. */
-  #recordOf({ appends }: Commit): Uint8Array {
-    const topic = epochsOf(this.#options.claim.task);
-    const cursor = new RecordCursor();
-    cursor.reset(appends.find((append) => append.topic === topic)?.batches ?? new Uint8Array(0));
-    cursor.next();
-    return cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd);
-  }
-
-  /** The changes go to the new file, as if they had been committed. */
-  #keepChanges({ appends }: Commit): Appended[] {
-    const changes = appends.find(({ topic }) => topic === this.#options.changelog);
-    if (changes === undefined) return [];
-    const { topic, partition, recordCount } = changes;
-    const end = this.#file.add(changes.batches, recordCount);
-    return [{ topic, partition, baseOffset: end - recordCount, recordCount }];
-  }
-}
-
-/** What functions of the job do, they did not do then. */
-const ofTheJob = ['USER_FUNCTION', 'ENCODE', 'DECODE', 'INVALID'] as const;
-
-function failure(job: string, epoch: number, error: unknown): unknown {
-  if (!ofTheJob.some((code) => isMillraceError(error, code))) return error;
-  const why = messageOf(error).replace(goesOn, ''); // nothing goes on
-  return notRepeatable(job, `in epoch ${epoch} it fails now: ${why}`, error);
 }

@@ -15,6 +15,7 @@ import { assert, type Platform, withSqliteErrors } from '../../platform/index.ts
 import { type Change, foldInSlices, StateFile, storeKey, TaskState } from '../../state/index.ts';
 import { ByteChunks } from '../byte-chunks.ts';
 import { changeOf } from '../changelog.ts';
+import type { ScratchState } from './scratch-state.ts';
 
 export interface RebuiltFileOptions {
   readonly platform: Platform;
@@ -34,7 +35,7 @@ const companions = ['-wal', '-shm'] as const;
 
 const sliceBytes = 1024 * 1024;
 
-export class RebuiltFile {
+export class RebuiltFile implements ScratchState {
   readonly #options: RebuiltFileOptions;
   readonly #path: string;
   readonly #file: StateFile;

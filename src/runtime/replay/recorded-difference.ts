@@ -1,14 +1,14 @@
 /** Whether an epoch that was repeated is the one that was recorded, and how it differs. */
 import type { Recorded } from '../epoch-log.ts';
 import { decodeEpochRecord, type EpochRecord } from '../epoch-record.ts';
-import { notRepeatable } from './rebuild-errors.ts';
+import { notRepeatable, type Purpose } from './rebuild-errors.ts';
 
 /**
  * `again`: the record of the repetition, which had so many inputs; undefined where the epoch did
  * nothing. Fails with `NOT_REPEATABLE`.
  */
 export function requireSame(
-  job: string,
+  purpose: Purpose,
   { record, epoch, clockMs, bytes }: Recorded<EpochRecord>,
   again: Uint8Array | undefined,
   inputs: number,
@@ -17,7 +17,7 @@ export function requireSame(
   const when = new Date(clockMs).toISOString();
   const difference = differenceOf(record, again, inputs);
   throw notRepeatable(
-    job,
+    purpose,
     `epoch ${epoch}, committed at ${when}, ${difference}. Either the job was changed since, or a ` +
       'function of it depends on more than its arguments.',
   );

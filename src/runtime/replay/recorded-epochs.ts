@@ -13,7 +13,7 @@
  *
  * Turns of the event loop end by the real clock, wherever an epoch is then.
  */
-import type { Broker, Commit, TopicPartition } from '../../broker/index.ts';
+import type { Commit, TopicPartition } from '../../broker/index.ts';
 import type { Clock } from '../../platform/index.ts';
 import type { TaskState } from '../../state/index.ts';
 import { assembleTask, type TaskLog } from '../assemble-task.ts';
@@ -22,14 +22,15 @@ import type { Recorded } from '../epoch-log.ts';
 import type { EpochRecord, Opening } from '../epoch-record.ts';
 import type { Graph } from '../graph.ts';
 import type { Task } from '../task.ts';
-import { notRepeatable } from './rebuild-errors.ts';
+import { notRepeatable, type Purpose } from './rebuild-errors.ts';
 import type { Turns } from './turns.ts';
 
 export interface RepetitionOptions {
   readonly graph: Graph;
-  readonly broker: Broker;
+  readonly log: TaskLog;
   readonly clock: Clock;
-  readonly claim: { readonly task: string; readonly incarnation: number };
+  readonly task: string;
+  readonly purpose: Purpose;
   readonly changelog: string;
   readonly turns: Turns;
 }
@@ -49,14 +50,14 @@ export class Repetition {
    * where the job does not read what it read.
    */
   constructor(options: RepetitionOptions, opening: Opening, state: TaskState) {
-    const { graph, broker, clock, claim, changelog, turns } = options;
+    const { graph, log, clock, task, purpose, changelog, turns } = options;
     this.#turns = turns;
-    this.#log = new RecordedLog(broker);
+    this.#log = new RecordedLog(log);
     this.#limit = new RecordedLimit(turns);
     const offsets = new Map(opening.inputs.map((input) => [nameOf(input), input.offset]));
     this.task = assembleTask({
       ...{ graph, broker: this.#log, changelog, state, limit: this.#limit },
-      claim: { ...claim, epoch: opening.epoch - 1 },
+      claim: { task, incarnation: 0, epoch: opening.epoch - 1 }, // nobody commits
       clock: { ...clock, now: () => this.#clockMs },
       positionOf: (partition) => offsets.get(nameOf(partition)),
     });
@@ -64,7 +65,7 @@ export class Repetition {
     const missing = opening.inputs.map(nameOf).filter((name) => !read.has(name));
     if (missing.length === 0) return;
     const [epoch, names] = [opening.epoch, missing.join(', ')];
-    throw notRepeatable(graph.job, `from epoch ${epoch} on it read ${names}, and now it does not.`);
+    throw notRepeatable(purpose, `from epoch ${epoch} on it read ${names}, and now it does not.`);
   }
 
   /** What the epoch commits when it is repeated; undefined where it does nothing. */

@@ -6,12 +6,17 @@ import type { Broker, Claim } from '../../broker/index.ts';
 import { MillraceError } from '../../platform/index.ts';
 import { epochsOf, type Recorded, readEpochs } from '../epoch-log.ts';
 import type { EpochRecord, OpenedInput } from '../epoch-record.ts';
-import { instead } from './rebuild-errors.ts';
+import type { Purpose } from './rebuild-errors.ts';
 import type { Turns } from './turns.ts';
 
 export interface SurveyOptions {
   readonly broker: Broker;
-  readonly claim: Claim;
+  readonly task: string;
+  readonly purpose: Purpose;
+  /** What all commits together must come to; undefined while the task may go on. */
+  readonly committed: Pick<Claim, 'epoch' | 'positions'> | undefined;
+  /** Where the record of epochs ends, for this purpose. */
+  readonly end: number;
   readonly turns: Turns;
   readonly signal: AbortSignal;
 }
@@ -21,10 +26,10 @@ export interface SurveyOptions {
  * `OFFSET_OUT_OF_RANGE` or `TOPIC_MISSING` where input is gone that they read.
  */
 export async function surveyEpochs(options: SurveyOptions): Promise<number> {
-  const { broker, claim, turns, signal } = options;
-  const survey = new Survey(broker, claim);
+  const { broker, task, committed, end, turns, signal } = options;
+  const survey = new Survey(options);
   let commits = 0;
-  for (const recorded of readEpochs(broker, claim.task)) {
+  for (const recorded of readEpochs(broker, task, end)) {
     survey.add(recorded);
     commits++;
     if (!turns.isOver) continue;
@@ -32,7 +37,7 @@ export async function surveyEpochs(options: SurveyOptions): Promise<number> {
     if (signal.aborted) return commits;
   }
   survey.requireInput();
-  survey.requireComplete();
+  if (committed !== undefined) survey.requireComplete(committed);
   return commits;
 }
 
@@ -47,16 +52,18 @@ interface ReadPartition {
 
 class Survey {
   readonly #broker: Broker;
-  readonly #claim: Claim;
+  readonly #task: string;
+  readonly #purpose: Purpose;
   /** By the id of the topic, and the partition. */
   readonly #partitions = new Map<string, ReadPartition>();
   /** Of the task as it was opened last. */
   #inputs: readonly ReadPartition[] = [];
   #lastEpoch = 0;
 
-  constructor(broker: Broker, claim: Claim) {
+  constructor({ broker, task, purpose }: SurveyOptions) {
     this.#broker = broker;
-    this.#claim = claim;
+    this.#task = task;
+    this.#purpose = purpose;
   }
 
   add({ record, epoch }: Recorded): void {
@@ -83,14 +90,13 @@ class Survey {
     if (gone.length === 0) return;
     throw new MillraceError(
       'OFFSET_OUT_OF_RANGE',
-      `The state of task "${this.#claim.task}" can't be rebuilt: it was computed of records that ` +
-        `were removed since. The task has read ${gone.join('; ')}. Instead ${instead}`,
+      `${this.#purpose.cannot}: it came of records that were removed since. The task has read ` +
+        `${gone.join('; ')}. Instead ${this.#purpose.instead}`,
     );
   }
 
   /** After the last one. */
-  requireComplete(): void {
-    const { epoch, positions } = this.#claim;
+  requireComplete({ epoch, positions }: Pick<Claim, 'epoch' | 'positions'>): void {
     if (this.#lastEpoch === 0 && epoch > 0) throw this.#incomplete(epoch + 1);
     for (const { topic, partition, offset } of positions) {
       const recorded = this.#partitions.get(`${this.#idOf(topic)}/${partition}`)?.position;
@@ -125,19 +131,18 @@ class Survey {
   }
 
   #incomplete(epoch: number): MillraceError {
-    const { task } = this.#claim;
     return new MillraceError(
       'FILE_MISMATCH',
-      `The state of task "${task}" can't be rebuilt: not all of its commits before epoch ` +
-        `${epoch} are recorded in topic ${epochsOf(task)}. Instead ${instead}`,
+      `${this.#purpose.cannot}: not all commits before epoch ${epoch} are recorded in topic ` +
+        `${epochsOf(this.#task)}. Instead ${this.#purpose.instead}`,
     );
   }
 
   #topicGone(topic: string): MillraceError {
     return new MillraceError(
       'TOPIC_MISSING',
-      `The state of task "${this.#claim.task}" can't be rebuilt: topic "${topic}", which it has ` +
-        `read, was deleted since. Instead ${instead}`,
+      `${this.#purpose.cannot}: topic "${topic}", which the task has read, was deleted since. ` +
+        `Instead ${this.#purpose.instead}`,
     );
   }
 }

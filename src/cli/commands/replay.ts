@@ -1,0 +1,104 @@
+import { type ReplaySummary, replay, type TopicComparison } from '../../runtime/index.ts';
+import type { ReplayFrom, ReplayTo } from '../arguments.ts';
+import { loadJobs } from '../load-jobs.ts';
+import { type DataOptions, withLog } from '../open.ts';
+import { type Terminal, write } from '../terminal.ts';
+
+export interface ReplayFileOptions extends DataOptions {
+  readonly name?: string;
+  readonly from?: ReplayFrom;
+  readonly to?: ReplayTo;
+  readonly asRecorded?: boolean;
+  readonly compare?: boolean;
+  readonly topic?: Readonly<Record<string, string>>;
+  readonly quiet?: boolean;
+}
+
+const progressEveryMs = 1000;
+
+/** Replays the jobs of a file, one after another; true where all that was compared is the same. */
+export async function replayFile(
+  file: string,
+  { data, quiet, topic: topics, ...given }: ReplayFileOptions,
+  terminal: Terminal,
+): Promise<boolean> {
+  const signal = terminal.interruption();
+  const jobs = await loadJobs(file);
+  return withLog({ data }, false, async (log) => {
+    let isSame = true;
+    for (const job of jobs) {
+      if (signal.aborted) break;
+      const progress = new Progress(terminal, job.name, quiet === true);
+      const unit = given.asRecorded === true ? 'commits' : 'records';
+      const summary = await replay(job, {
+        ...{ ...given, data: log, signal },
+        ...(topics === undefined ? {} : { topics }),
+        onProgress: ({ done, total, recordsWritten }) =>
+          progress.tell(`${done} of ${total} ${unit}, ${recordsWritten} records written`),
+      }).finally(() => progress.end());
+      await write(terminal.output, summaryOf(job.name, summary));
+      isSame &&= summary.comparisons.every(({ differences }) => differences.length === 0);
+    }
+    return isSame;
+  });
+}
+
+/** On a terminal one line that changes; else a line now and then. */
+class Progress {
+  readonly #terminal: Terminal;
+  readonly #job: string;
+  readonly #isQuiet: boolean;
+  readonly #onTerminal: boolean;
+  #saidAt = Date.now();
+  #isOpen = false;
+
+  constructor(terminal: Terminal, job: string, isQuiet: boolean) {
+    this.#terminal = terminal;
+    this.#job = job;
+    this.#isQuiet = isQuiet;
+    this.#onTerminal = terminal.errors === process.stderr && process.stderr.isTTY === true;
+  }
+
+  tell(text: string): void {
+    const now = Date.now();
+    const everyMs = this.#onTerminal ? progressEveryMs / 10 : progressEveryMs * 5;
+    if (this.#isQuiet || now - this.#saidAt < everyMs) return;
+    this.#saidAt = now;
+    const line = `${this.#job}: ${text}`;
+    this.#isOpen = this.#onTerminal;
+    this.#terminal.errors.write(this.#onTerminal ? `\r\x1b[K${line}` : `${line}\n`);
+  }
+
+  /** The line is free for others again. */
+  end(): void {
+    if (this.#isOpen) this.#terminal.errors.write('\r\x1b[K');
+  }
+}
+
+function summaryOf(job: string, summary: ReplaySummary): string {
+  const { isComplete, topics, recordsRead, recordsWritten, lateRecords } = summary;
+  const { skippedRecords, deadLetters, comparisons } = summary;
+  const counts = [
+    `${recordsRead} records read`,
+    `${recordsWritten} written`,
+    `${lateRecords} late`,
+    ...(skippedRecords > 0 ? [`${skippedRecords} skipped`] : []),
+    ...(deadLetters > 0 ? [`${deadLetters} dead letters`] : []),
+  ];
+  const ended = isComplete ? 'replayed' : 'ended before its end; what there is is a part';
+  const lines = [
+    `${job}: ${ended}: ${counts.join(', ')}`,
+    ...Object.entries(topics).map(([topic, replayed]) => `  ${topic}  ->  ${replayed}`),
+    ...comparisons.flatMap(comparisonOf),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function comparisonOf({ topic, replay: replayed, same, differences }: TopicComparison): string[] {
+  if (differences.length === 0) return [`  ${topic} and ${replayed} are the same: ${same} records`];
+  return differences.map(({ partition, offset, replayOffset, differs }) => {
+    const what = differs.includes('the replay') ? `it is ${differs}` : `another ${differs}`;
+    const where = `offset ${offset}, ${replayOffset} in ${replayed}`;
+    return `  ${topic}, partition ${partition}: the first record that differs is at ${where}: ${what}`;
+  });
+}
