@@ -14,6 +14,7 @@ export default mergeConfig(
         MILLRACE_SCHEDULES: '200000',
         MILLRACE_STATE_RUNS: '20000',
         MILLRACE_SCRIPTS: '2000',
+        MILLRACE_REPLAYS: '1000',
       },
       testTimeout: 6 * hourMs,
     },

@@ -244,13 +244,17 @@ test('records of epochs have the bytes that are shown', () => {
   const nothing: EpochRecord = {
     kind: 'epoch',
     ...{ isStart: false, opening: undefined, moved: [], waiting: undefined, idle: undefined },
-    ...{ watermark: undefined, fired: 0, endsFiring: false, outputs: undefined },
+    ...{ watermark: undefined, fired: 0, endsFiring: false, outputs: undefined, failed: undefined },
   };
   const inputs = [{ topic: 'cups', topicId: 1, partition: 0, offset: 0 }];
   const written: readonly [string, EpochRecord | DropRecord][] = [
     [
       'started',
-      { ...nothing, isStart: true, opening: { epoch: 1, inputs, newStates: ['task/time'] } },
+      {
+        ...nothing,
+        isStart: true,
+        opening: { format: 2, epoch: 1, inputs, newStates: ['task/time'] },
+      },
     ],
     [
       'epoch',
@@ -263,6 +267,24 @@ test('records of epochs have the bytes that are shown', () => {
         waiting: [false, false, true],
         idle: [false, true, false],
         ...{ watermark: 1000, fired: 5, endsFiring: true, outputs: 0xdf8744ed },
+      },
+    ],
+    [
+      'failures',
+      {
+        ...nothing,
+        moved: [{ input: 0, records: 9 }],
+        outputs: 0xdf8744ed,
+        failed: [
+          {
+            input: 0,
+            place: 4,
+            failure: {
+              ...{ outcome: 'dead letter', step: 'to-big', kind: 'sink', code: 'ENCODE' },
+              ...{ message: 'No', attempts: 1 },
+            },
+          },
+        ],
       },
     ],
     ['dropped', { kind: 'drop', epoch: 9, states: ['sums/accumulator'] }],

@@ -64,6 +64,10 @@ export class CompactReader {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
+  get isAtEnd(): boolean {
+    return this.#position >= this.#bytes.length;
+  }
+
   byte(): number {
     return this.#bytes.readUInt8(this.#position++);
   }

@@ -38,12 +38,17 @@ const messageCharactersMax = 2000;
 
 /** The headers of a dead letter: those of the record, then what is known of its failure. */
 export function deadLetterHeaders(of: readonly Header[], context: FailureContext): Header[] {
-  const message = context.message.slice(0, messageCharactersMax).toWellFormed();
+  const message = messageOfLetter(context.message);
   const told: Readonly<Record<string, string | number>> = { ...context, message };
   return [
     ...of,
     ...names.map((name) => ({ key: prefix + name, value: Buffer.from(String(told[name])) })),
   ];
+}
+
+/** What a dead letter tells of a message. */
+export function messageOfLetter(message: string): string {
+  return message.slice(0, messageCharactersMax).toWellFormed();
 }
 
 /** Where a dead letter came from, and the headers that it had there. */

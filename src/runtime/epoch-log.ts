@@ -10,6 +10,7 @@
 import {
   type Append,
   type Broker,
+  type Position,
   RecordBatchBuilder,
   RecordCursor,
   type TopicPartition,
@@ -19,8 +20,12 @@ import {
   decodeEpochRecord,
   type EpochRecord,
   encodeEpochRecord,
+  epochFormat,
+  type FailedRecord,
+  type Failure,
   type Moved,
   type OpenedInput,
+  type Opening,
 } from './epoch-record.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { TaskTime } from './time/task-time.ts';
@@ -30,7 +35,16 @@ export function epochsOf(task: string): string {
 }
 
 /** How an epoch went, as far as neither its positions nor its outputs say so. */
-export type EpochCourse = Pick<EpochRecord, 'idle' | 'watermark' | 'fired' | 'endsFiring'>;
+export interface EpochCourse
+  extends Pick<EpochRecord, 'idle' | 'watermark' | 'fired' | 'endsFiring'> {
+  /** Records that were left out, as they came. */
+  readonly failed: readonly LeftOut[];
+}
+
+/** A record that failed and was left out. */
+export interface LeftOut extends Position {
+  readonly failure: Failure;
+}
 
 export interface CommittedEpoch {
   readonly epoch: number;
@@ -76,11 +90,11 @@ export class EpochRecorder {
 
   /** The record of an epoch that is to be committed. */
   take({ epoch, clockMs, moved, course, outputs }: CommittedEpoch): Append {
-    const { task, inputs, newStates } = this.#options;
+    const { task, inputs } = this.#options;
     const isWaiting = inputs.some(({ hasNext }) => hasNext);
     return appendOf(task, clockMs, {
       kind: 'epoch',
-      opening: this.#isOpening ? { epoch, inputs: this.#startsOf(moved), newStates } : undefined,
+      opening: this.#isOpening ? this.#opening(epoch, moved) : undefined,
       isStart: course === undefined,
       moved,
       waiting: isWaiting ? inputs.map(({ hasNext }) => hasNext) : undefined,
@@ -89,12 +103,27 @@ export class EpochRecorder {
       fired: course?.fired ?? 0,
       endsFiring: course?.endsFiring ?? false,
       outputs: outputs.length === 0 ? undefined : checksumOf(outputs),
+      failed: this.#placesOf(course?.failed ?? [], moved),
     });
   }
 
   committed(): void {
     this.#isOpening = false;
     this.#idle = idlenessOf(this.#options.time);
+  }
+
+  #opening(epoch: number, moved: readonly Moved[]): Opening {
+    const { newStates } = this.#options;
+    return { format: epochFormat, epoch, inputs: this.#startsOf(moved), newStates };
+  }
+
+  #placesOf(failed: readonly LeftOut[], moved: readonly Moved[]): FailedRecord[] | undefined {
+    if (failed.length === 0) return undefined;
+    const starts = this.#startsOf(moved);
+    return failed.map(({ topic, partition, offset, failure }) => {
+      const input = starts.findIndex((of) => of.topic === topic && of.partition === partition);
+      return { input, place: offset - (starts[input]?.offset ?? 0), failure };
+    });
   }
 
   /** Where the inputs stood before they moved. */
@@ -125,6 +154,7 @@ export interface Recorded<Record = EpochRecord | DropRecord> {
   readonly record: Record;
   readonly epoch: number;
   readonly clockMs: number;
+  readonly format: number;
   /** As it lies in the log. */
   readonly bytes: Uint8Array;
 }
@@ -137,13 +167,15 @@ export function* readEpochs(
 ): Generator<Recorded, void, void> {
   let inputs = 0;
   let epoch = 0;
+  let format = 1;
   for (const cursor of recordsOf(broker, { topic: epochsOf(task), partition: 0 })) {
     if (cursor.offset >= end) return;
     const bytes = cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd);
     const record = decodeEpochRecord(bytes, inputs);
     if (record.kind === 'epoch') inputs = record.opening?.inputs.length ?? inputs;
+    if (record.kind === 'epoch') format = record.opening?.format ?? format;
     epoch = epochIn(record) ?? epoch + 1;
-    yield { record, epoch, clockMs: cursor.timestamp, bytes };
+    yield { record, epoch, format, clockMs: cursor.timestamp, bytes };
   }
 }
 

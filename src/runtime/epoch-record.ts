@@ -17,13 +17,17 @@
  *   watermark      64-bit floating point: where the clock, or a drain, moved event time
  *   fired          number of windows and timers that fired
  *   outputs        32 bits: checksum of what was written
+ *   failures       unless the record ends before: number of ways in which records failed that were
+ *                  left out, and of each: outcome (0 skipped, 1 dead letter), step, kind of step,
+ *                  code and message as text, number of attempts; number of such records, and of
+ *                  each: input, its place among those that the input read, way
  *
- * With kind 2, instead of all that: format (1 byte), epoch, number of states, their names as text.
+ * In format 1, which is only read, failures are not told. With kind 2, instead of all that: format (1 byte), epoch, number of states, their names as text.
  * Numbers and texts are those of compact-bytes.ts. The clock reading is the timestamp of the record
  * that holds it all.
  */
 import type { Position } from '../broker/index.ts';
-import { MillraceError } from '../platform/index.ts';
+import { type ErrorCode, MillraceError } from '../platform/index.ts';
 import { CompactReader, CompactWriter } from './compact-bytes.ts';
 
 /** An input that moved on, by its index among the inputs. */
@@ -37,8 +41,30 @@ export interface OpenedInput extends Position {
   readonly topicId: number;
 }
 
+/** Why a record was left out: it was skipped, or became a dead letter. */
+export interface Failure {
+  readonly outcome: 'skipped' | 'dead letter';
+  /** As errors name it. */
+  readonly step: string;
+  /** Of the step; `source` where the record could not be decoded. */
+  readonly kind: string;
+  readonly code: ErrorCode;
+  /** Empty where it was skipped. */
+  readonly message: string;
+  readonly attempts: number;
+}
+
+/** A record that was left out, by its place among those that an input has read in the epoch. */
+export interface FailedRecord {
+  readonly input: number;
+  readonly place: number;
+  readonly failure: Failure;
+}
+
 /** A task was opened: from here on its inputs are these. */
 export interface Opening {
+  /** Of this and the next ones; see `tellsFailures`. */
+  readonly format: number;
   readonly epoch: number;
   readonly inputs: readonly OpenedInput[];
   /** State that it had not kept before. */
@@ -60,6 +86,8 @@ export interface EpochRecord {
   readonly fired: number;
   readonly endsFiring: boolean;
   readonly outputs: number | undefined;
+  /** Records that were left out, as they came; undefined: none, or it is not told. */
+  readonly failed: readonly FailedRecord[] | undefined;
 }
 
 /** State was dropped while the job was stopped. */
@@ -69,7 +97,14 @@ export interface DropRecord {
   readonly states: readonly string[];
 }
 
-const formatVersion = 1;
+/** What is written. */
+export const epochFormat = 2;
+const dropFormat = 1;
+
+/** Whether epochs of this format name the records that failed. */
+export function tellsFailures(format: number): boolean {
+  return format >= 2;
+}
 
 const kinds = { epoch: 0, opened: 1, drop: 2, started: 3 } as const;
 const kindBits = 3;
@@ -110,11 +145,12 @@ export function decodeEpochRecord(bytes: Uint8Array, inputs: number): EpochRecor
     fired: has(flag.fired) ? reader.number() : 0,
     endsFiring: has(flag.endsFiring),
     outputs: has(flag.outputs) ? reader.uint32() : undefined,
+    failed: reader.isAtEnd ? undefined : readFailed(reader),
   };
 }
 
 function writeEpoch(writer: CompactWriter, record: EpochRecord): void {
-  const { opening, moved, waiting, idle, watermark, fired, outputs } = record;
+  const { opening, moved, waiting, idle, watermark, fired, outputs, failed } = record;
   writer.byte(firstByteOf(record));
   if (opening !== undefined) writeOpening(writer, opening);
   writer.number(moved.length);
@@ -129,6 +165,7 @@ function writeEpoch(writer: CompactWriter, record: EpochRecord): void {
   if (watermark !== undefined) writer.double(watermark);
   if (fired > 0) writer.number(fired);
   if (outputs !== undefined) writer.uint32(outputs);
+  if (failed !== undefined) writeFailed(writer, failed);
 }
 
 function firstByteOf(record: EpochRecord): number {
@@ -144,8 +181,8 @@ function firstByteOf(record: EpochRecord): number {
   );
 }
 
-function writeOpening(writer: CompactWriter, { epoch, inputs, newStates }: Opening): void {
-  writer.byte(formatVersion);
+function writeOpening(writer: CompactWriter, { format, epoch, inputs, newStates }: Opening): void {
+  writer.byte(format);
   writer.number(epoch);
   writer.number(inputs.length);
   for (const { topic, topicId, partition, offset } of inputs) {
@@ -156,7 +193,8 @@ function writeOpening(writer: CompactWriter, { epoch, inputs, newStates }: Openi
 }
 
 function readOpening(reader: CompactReader): Opening {
-  requireFormat(reader.byte());
+  const format = reader.byte();
+  requireFormat(format, epochFormat);
   const epoch = reader.number();
   const inputs = Array.from({ length: reader.number() }, () => ({
     topic: reader.text(),
@@ -164,27 +202,27 @@ function readOpening(reader: CompactReader): Opening {
     partition: reader.number(),
     offset: reader.number(),
   }));
-  return { epoch, inputs, newStates: reader.texts() };
+  return { format, epoch, inputs, newStates: reader.texts() };
 }
 
 function writeDrop(writer: CompactWriter, { epoch, states }: DropRecord): void {
   writer.byte(kinds.drop);
-  writer.byte(formatVersion);
+  writer.byte(dropFormat);
   writer.number(epoch);
   writer.texts(states);
 }
 
 function readDrop(reader: CompactReader): DropRecord {
-  requireFormat(reader.byte());
+  requireFormat(reader.byte(), dropFormat);
   return { kind: 'drop', epoch: reader.number(), states: reader.texts() };
 }
 
-function requireFormat(format: number): void {
-  if (format === formatVersion) return;
+function requireFormat(format: number, newest: number): void {
+  if (format >= 1 && format <= newest) return;
   throw new MillraceError(
     'DIRECTORY',
     `The epochs of the task were recorded in format ${format}, which this version of Millrace ` +
-      `does not know (it knows ${formatVersion}). Use the Millrace that wrote them.`,
+      `does not know (it knows ${newest}). Use the Millrace that wrote them.`,
   );
 }
 
@@ -194,4 +232,38 @@ function readMoved(reader: CompactReader): Moved[] {
     input += reader.number() + 1;
     return { input, records: reader.number() };
   });
+}
+
+function writeFailed(writer: CompactWriter, failed: readonly FailedRecord[]): void {
+  const ways = [...new Map(failed.map(({ failure }) => [wayOf(failure), failure])).values()];
+  const numbers = new Map(ways.map((failure, number) => [wayOf(failure), number]));
+  writer.number(ways.length);
+  for (const { outcome, step, kind, code, message, attempts } of ways) {
+    writer.byte(outcome === 'skipped' ? 0 : 1);
+    for (const text of [step, kind, code, message]) writer.text(text);
+    writer.number(attempts);
+  }
+  writer.number(failed.length);
+  for (const { input, place, failure } of failed) {
+    for (const number of [input, place, numbers.get(wayOf(failure)) ?? 0]) writer.number(number);
+  }
+}
+
+function readFailed(reader: CompactReader): FailedRecord[] {
+  const ways = Array.from({ length: reader.number() }, (): Failure => {
+    const outcome = reader.byte() === 0 ? 'skipped' : 'dead letter';
+    const [step, kind] = [reader.text(), reader.text()];
+    const [code, message] = [reader.text() as ErrorCode, reader.text()]; // one was written
+    return { outcome, step, kind, code, message, attempts: reader.number() };
+  });
+  return Array.from({ length: reader.number() }, () => {
+    const [input, place] = [reader.number(), reader.number()];
+    const failure = ways[reader.number()];
+    if (failure !== undefined) return { input, place, failure };
+    throw new MillraceError('DIRECTORY', 'A recorded epoch is damaged: a failure is missing.');
+  });
+}
+
+function wayOf({ outcome, step, kind, code, message, attempts }: Failure): string {
+  return JSON.stringify([outcome, step, kind, code, message, attempts]);
 }

@@ -34,6 +34,8 @@ export class PartitionInput implements TopicPartition {
   attempts = 0;
   /** Whether `advance` has stopped among records that can't be decoded. */
   isSkipping = false;
+  /** Whether the record at `offset` is passed over without being decoded; undefined: none is. */
+  isPassedOver: (() => boolean) | undefined;
   /** Told of a record that can't be decoded, which is then passed over; undefined: that fails. */
   onUndecodable: ((error: unknown) => void) | undefined;
 
@@ -137,6 +139,10 @@ export class PartitionInput implements TopicPartition {
   /** False where that fails, and the record is passed over. */
   #decode(): boolean {
     this.offset = this.#cursor.offset;
+    if (this.isPassedOver?.() === true) {
+      this.position = this.offset + 1;
+      return false;
+    }
     try {
       this.#decodeRecord();
       this.hasNext = true;

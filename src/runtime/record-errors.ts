@@ -12,7 +12,7 @@
  * A record that is skipped, or becomes a dead letter, has moved event time as one that the first
  * step filters out. One that can't be decoded has no time, and moves nothing.
  */
-import type { Header } from '../broker/index.ts';
+import type { Header, Position } from '../broker/index.ts';
 import {
   type Clock,
   type ErrorCode,
@@ -23,8 +23,10 @@ import {
 } from '../platform/index.ts';
 import type { TaskState } from '../state/index.ts';
 import type { Chain } from './chain.ts';
-import { deadLetterHeaders } from './dead-letters.ts';
-import type { ErrorPolicy } from './graph.ts';
+import { deadLetterHeaders, messageOfLetter } from './dead-letters.ts';
+import type { LeftOut } from './epoch-log.ts';
+import type { Failure } from './epoch-record.ts';
+import { deadLettersOf, type ErrorPolicy, type SourceNode } from './graph.ts';
 import type { OperatorContext, Step } from './operator.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { FailedRecords } from './status.ts';
@@ -49,6 +51,11 @@ export interface RawRecord {
 export const goesOn: string =
   ' Nothing of this record was kept; after the fix the job goes on where it stood.';
 
+/** As the kind of step says it. */
+const undecodable = 'source';
+
+const onlyFail: ErrorPolicy = { retry: undefined, otherwise: 'fail' };
+
 const backOffMaxMs = 60_000;
 
 /** Failures that a record can be blamed for; others, such as a full disk, end the job. */
@@ -60,6 +67,12 @@ export class RecordErrors {
   /** Monotonic clock: no record is tried before. */
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #pausedBy: string | undefined;
+  /** Since it was asked last. */
+  #leftOut: LeftOut[] = [];
+  /** What is to be told of each record that an input passes over. */
+  readonly #inputs: { readonly input: PartitionInput; count(): void }[] = [];
+  /** In a repetition: the records that are to be left out, by name and offset. */
+  #toLeaveOut: ReadonlyMap<string, Failure> | undefined;
 
   constructor(parts: RecordErrorsParts) {
     this.#parts = parts;
@@ -81,8 +94,42 @@ export class RecordErrors {
     return this.pauseMs > 0 ? this.#pausedBy : undefined;
   }
 
+  /** Records that were left out since the last call. */
+  takeLeftOut(): readonly LeftOut[] {
+    const leftOut = this.#leftOut;
+    if (leftOut.length > 0) this.#leftOut = [];
+    return leftOut;
+  }
+
+  /**
+   * From here on exactly these records are left out, as they were then, whatever the policy says:
+   * others must not fail.
+   */
+  leaveOut(records: readonly LeftOut[]): void {
+    this.#toLeaveOut = new Map(records.map((of) => [placeOf(of), of.failure]));
+    for (const { input, count } of this.#inputs) {
+      input.isPassedOver ??= () => this.#isPassedOver(input, count);
+    }
+  }
+
+  /** Whether records of the source must go through `run`. */
+  mayFail({ onError }: SourceNode): boolean {
+    return onError !== undefined || this.#toLeaveOut !== undefined;
+  }
+
   /** Runs the next record of `input`; false where it is to be tried again after a pause. */
-  run(input: PartitionInput, policy: ErrorPolicy): boolean {
+  run(input: PartitionInput): boolean {
+    const { source } = input;
+    if (this.#toLeaveOut !== undefined) {
+      const failure = this.#toLeaveOut.get(placeOf(input));
+      if (failure === undefined) source.receiver.receive(input.value, input.time, input.key);
+      else this.#leaveOut(input, failure);
+      return true;
+    }
+    return this.#run(input, source.node.onError ?? onlyFail);
+  }
+
+  #run(input: PartitionInput, policy: ErrorPolicy): boolean {
     const { context } = this.#parts;
     const { late, written } = context;
     this.#pausedBy = undefined;
@@ -105,13 +152,22 @@ export class RecordErrors {
    */
   passOver(input: PartitionInput, count: () => void): void {
     const otherwise = input.source.node.onError?.otherwise ?? 'fail';
+    this.#inputs.push({ input, count });
     if (otherwise === 'fail') return;
-    const step = { name: `from-${input.topic}`, kind: 'source' };
+    const step = { name: `from-${input.topic}`, kind: undecodable };
     input.onUndecodable = (error) => {
-      if (!isOfRecord(error)) throw error;
+      if (!isOfRecord(error) || this.#toLeaveOut !== undefined) throw error;
       this.#giveUp(input, otherwise, { step, error, attempts: 1 });
       count();
     };
+  }
+
+  #isPassedOver(input: PartitionInput, count: () => void): boolean {
+    const failure = this.#toLeaveOut?.get(placeOf(input));
+    if (failure?.kind !== undecodable) return false;
+    this.#leaveOut(input, failure);
+    count();
+    return true;
   }
 
   /** Says where a function of the user failed. `input`: undefined where something was due. */
@@ -169,16 +225,28 @@ export class RecordErrors {
     { step, error, attempts }: { readonly step: Step; readonly error: unknown; attempts: number },
   ): void {
     const code = isMillraceError(error) ? error.code : 'USER_FUNCTION';
-    this.#count(step.name, code, otherwise === 'skip' ? 'skipped' : 'dead letter');
-    if (otherwise === 'skip') return;
-    const { job, chain, context } = this.#parts;
+    const of = { step: step.name, kind: step.kind, code, attempts };
+    const failure: Failure =
+      otherwise === 'skip'
+        ? { ...of, outcome: 'skipped', message: '' }
+        : { ...of, outcome: 'dead letter', message: messageOfLetter(messageOf(error)) };
+    this.#leaveOut(input, failure);
+  }
+
+  /** The record counts as failed; a dead letter is written. */
+  #leaveOut(input: PartitionInput, failure: Failure): void {
+    const { outcome, step, kind, code, message, attempts } = failure;
     const { topic, partition, offset } = input;
+    this.#count(step, code, outcome);
+    this.#leftOut.push({ topic, partition, offset, failure });
+    if (outcome === 'skipped') return;
+    const { job, chain, context } = this.#parts;
     const { key, value, timestamp, headers } = input.raw();
     const told = deadLetterHeaders(headers, {
-      ...{ job, step: step.name, kind: step.kind, code, message: messageOf(error) },
-      ...{ topic, partition, offset, timestamp, 'failed-at': context.now, attempts },
+      ...{ job, step, kind, code, message, attempts },
+      ...{ topic, partition, offset, timestamp, 'failed-at': context.now },
     });
-    const output = chain.deadLetters.get(otherwise.deadLetters);
+    const output = chain.deadLetters.get(deadLettersOf(input.source.node) ?? '');
     output?.append(partition % output.partitions, timestamp, key, value, told);
   }
 
@@ -187,6 +255,10 @@ export class RecordErrors {
     const records = (this.#failed.get(name)?.records ?? 0) + 1;
     this.#failed.set(name, { step, code, outcome, records });
   }
+}
+
+function placeOf({ topic, partition, offset }: Position): string {
+  return `${topic}/${partition}/${offset}`;
 }
 
 function isOfRecord(error: unknown): boolean {

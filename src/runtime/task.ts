@@ -95,7 +95,7 @@ export class Task {
   }
 
   /** Records that failed, and how it pauses for one that is to be tried again. */
-  get errors(): Pick<RecordErrors, 'failed' | 'pauseMs' | 'waitingFor'> {
+  get errors(): Pick<RecordErrors, 'failed' | 'pauseMs' | 'waitingFor' | 'leaveOut'> {
     return this.#errors;
   }
 
@@ -228,7 +228,8 @@ export class Task {
     this.#timeChanged = false;
     const { idle, watermark } = this.#decided;
     const { fired } = this.#done;
-    return this.#commits.end({ idle, watermark, fired, endsFiring: this.#endsFiring });
+    const failed = this.#errors.takeLeftOut();
+    return this.#commits.end({ idle, watermark, fired, endsFiring: this.#endsFiring, failed });
   }
 
   /** The commit of the epoch is durable: what was answered to it. */
@@ -298,8 +299,8 @@ export class Task {
     context.sourcePartition = input.partition;
     const { receiver, node } = input.source;
     let isDone = true;
-    if (node.onError === undefined) receiver.receive(input.value, input.time, input.key);
-    else isDone = this.#errors.run(input, node.onError);
+    if (this.#errors.mayFail(node)) isDone = this.#errors.run(input);
+    else receiver.receive(input.value, input.time, input.key);
     this.#inOperator = false;
     if (isDone) this.#countRead();
     return isDone;

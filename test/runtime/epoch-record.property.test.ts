@@ -6,6 +6,8 @@ import {
   decodeEpochRecord,
   type EpochRecord,
   encodeEpochRecord,
+  type FailedRecord,
+  type Failure,
   type Opening,
 } from '../../src/runtime/epoch-record.ts';
 
@@ -13,6 +15,7 @@ const wholes = fc.maxSafeNat();
 const names = fc.array(fc.string({ unit: 'grapheme' }), { maxLength: 3 });
 
 const openings: fc.Arbitrary<Opening> = fc.record({
+  format: fc.constantFrom(1, 2),
   epoch: wholes,
   inputs: fc.array(
     fc.record({
@@ -25,6 +28,29 @@ const openings: fc.Arbitrary<Opening> = fc.record({
   ),
   newStates: names,
 });
+
+const failures: fc.Arbitrary<Failure> = fc.record({
+  outcome: fc.constantFrom('skipped', 'dead letter'),
+  step: fc.string({ unit: 'grapheme' }),
+  kind: fc.constantFrom('source', 'map'),
+  code: fc.constantFrom('DECODE', 'USER_FUNCTION'),
+  message: fc.string({ unit: 'grapheme' }),
+  attempts: wholes,
+});
+
+/** Many records fail in few ways. */
+const failed: fc.Arbitrary<FailedRecord[]> = fc
+  .array(failures, { minLength: 1, maxLength: 3 })
+  .chain((ways) =>
+    fc.array(
+      fc.record({
+        input: fc.nat({ max: 20 }),
+        place: wholes,
+        failure: fc.constantFrom(...ways),
+      }),
+      { minLength: 1, maxLength: 10 },
+    ),
+  );
 
 /** An epoch of a task that had so many inputs before. */
 const epochs: fc.Arbitrary<{ readonly inputs: number; readonly record: EpochRecord }> = fc
@@ -49,6 +75,7 @@ const epochs: fc.Arbitrary<{ readonly inputs: number; readonly record: EpochReco
       fired: wholes,
       endsFiring: fc.boolean(),
       outputs: fc.option(fc.nat({ max: 0xffff_ffff }), { nil: undefined }),
+      failed: fc.option(failed, { nil: undefined }),
     });
     return record.map((of) => ({ inputs, record: of }));
   });
@@ -80,4 +107,17 @@ test('a format that is not known is refused, and what to do is said', () => {
   const bytes = encodeEpochRecord({ kind: 'drop', epoch: 7, states: [] });
   bytes[1] = 2;
   expect(() => decodeEpochRecord(bytes, 0)).toThrow(/recorded in format 2, .+ Use the Millrace/);
+});
+
+test('what was written in format 1 is read: it tells no failures', () => {
+  const started = '030101010463757073010000010974 61736b2f74696d6500'.replace(' ', '');
+  const epoch = 'fc0200ac020501040240 8f40000000000005df8744ed'.replace(' ', '');
+  const nothing = { kind: 'epoch', failed: undefined };
+  expect(decodeEpochRecord(Buffer.from(started, 'hex'), 0)).toMatchObject({
+    ...{ ...nothing, isStart: true, moved: [] },
+    opening: { format: 1, epoch: 1, newStates: ['task/time'] },
+  });
+  expect(decodeEpochRecord(Buffer.from(epoch, 'hex'), 3)).toMatchObject({
+    ...{ ...nothing, opening: undefined, watermark: 1000, fired: 5, outputs: 0xdf8744ed },
+  });
 });

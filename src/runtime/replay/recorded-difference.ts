@@ -1,6 +1,6 @@
 /** Whether an epoch that was repeated is the one that was recorded, and how it differs. */
 import type { Recorded } from '../epoch-log.ts';
-import { decodeEpochRecord, type EpochRecord } from '../epoch-record.ts';
+import { decodeEpochRecord, type EpochRecord, epochFormat } from '../epoch-record.ts';
 import { notRepeatable, type Purpose } from './rebuild-errors.ts';
 
 /**
@@ -9,11 +9,14 @@ import { notRepeatable, type Purpose } from './rebuild-errors.ts';
  */
 export function requireSame(
   purpose: Purpose,
-  { record, epoch, clockMs, bytes }: Recorded<EpochRecord>,
+  recorded: Recorded<EpochRecord>,
   again: Uint8Array | undefined,
   inputs: number,
 ): void {
-  if (again === undefined ? changedStateOnly(record) : Buffer.compare(bytes, again) === 0) return;
+  const { record, epoch, clockMs } = recorded;
+  if (again === undefined ? changedStateOnly(record) : isAsRecorded(recorded, again, inputs)) {
+    return;
+  }
   const when = new Date(clockMs).toISOString();
   const difference = differenceOf(record, again, inputs);
   throw notRepeatable(
@@ -21,6 +24,22 @@ export function requireSame(
     `epoch ${epoch}, committed at ${when}, ${difference}. Either the job was changed since, or a ` +
       'function of it depends on more than its arguments.',
   );
+}
+
+/** Older formats tell less. */
+function isAsRecorded(
+  { record, format, bytes }: Recorded<EpochRecord>,
+  again: Uint8Array,
+  inputs: number,
+) {
+  if (Buffer.compare(bytes, again) === 0) return true;
+  if (format === epochFormat) return false;
+  const now = decodeEpochRecord(again, inputs);
+  return now.kind === 'epoch' && isSame(withoutFormat(record), withoutFormat(now));
+}
+
+function withoutFormat({ opening, failed: _, ...record }: EpochRecord) {
+  return [{ ...opening, format: 0 }, record];
 }
 
 /** With another time-to-live a job writes that down when it is opened; the new one counts now. */

@@ -9,6 +9,8 @@
  *   recorded   of input 0 three records were read, of input 1 none, but one was waiting
  *   log        input 0 ends after three more records, input 1 after one
  *   clock      stands at the recorded reading
+ *   failures   exactly the recorded ones: a record that failed then is left out, although its function
+ *              may have recovered, and no other one may fail
  *   limit      the epoch ends after three records; or once as many fired, where it ended firing
  *
  * Turns of the event loop end by the real clock, wherever an epoch is then.
@@ -18,8 +20,8 @@ import type { Clock } from '../../platform/index.ts';
 import type { TaskState } from '../../state/index.ts';
 import { assembleTask, type TaskLog } from '../assemble-task.ts';
 import type { EpochCounts, EpochLimit } from '../epoch-limit.ts';
-import type { Recorded } from '../epoch-log.ts';
-import type { EpochRecord, Opening } from '../epoch-record.ts';
+import type { LeftOut, Recorded } from '../epoch-log.ts';
+import { type EpochRecord, type Opening, tellsFailures } from '../epoch-record.ts';
 import type { Graph } from '../graph.ts';
 import type { Task } from '../task.ts';
 import { notRepeatable, type Purpose } from './rebuild-errors.ts';
@@ -69,17 +71,28 @@ export class Repetition {
   }
 
   /** What the epoch commits when it is repeated; undefined where it does nothing. */
-  async repeat({ record, clockMs }: Recorded<EpochRecord>): Promise<Commit | undefined> {
+  async repeat({ record, clockMs, format }: Recorded<EpochRecord>): Promise<Commit | undefined> {
     const { task } = this;
     this.#clockMs = clockMs;
     if (record.isStart) return task.firstCommit();
     this.#log.endAsRecorded(record, task);
     this.#limit.endAsRecorded(record);
+    if (tellsFailures(format)) task.errors.leaveOut(leftOutOf(record, task));
     task.beginEpoch(record);
     while (!task.turn() && !task.isFull()) await this.#turns.next();
     if (task.parts.state.changes > changesInTurn) await this.#turns.next();
     return task.endEpoch();
   }
+}
+
+/** Before the epoch begins. */
+function leftOutOf({ failed }: EpochRecord, { parts }: Task): LeftOut[] {
+  return (failed ?? []).flatMap(({ input: i, place, failure }) => {
+    const input = parts.inputs[i];
+    if (input === undefined) return [];
+    const { topic, partition, position } = input;
+    return [{ topic, partition, offset: position + place, failure }];
+  });
 }
 
 /** The log, as far as it went then. */

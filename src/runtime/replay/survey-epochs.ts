@@ -90,7 +90,7 @@ class Survey {
     if (gone.length === 0) return;
     throw new MillraceError(
       'OFFSET_OUT_OF_RANGE',
-      `${this.#purpose.cannot}: it came of records that were removed since. The task has read ` +
+      `${this.#purpose.cannot}: it came of records that were removed since. It has read ` +
         `${gone.join('; ')}. Instead ${this.#purpose.instead}`,
     );
   }
@@ -133,7 +133,7 @@ class Survey {
   #incomplete(epoch: number): MillraceError {
     return new MillraceError(
       'FILE_MISMATCH',
-      `${this.#purpose.cannot}: not all commits before epoch ${epoch} are recorded in topic ` +
+      `${this.#purpose.cannot}: not all of its commits before epoch ${epoch} are recorded in topic ` +
         `${epochsOf(this.#task)}. Instead ${this.#purpose.instead}`,
     );
   }
@@ -141,7 +141,7 @@ class Survey {
   #topicGone(topic: string): MillraceError {
     return new MillraceError(
       'TOPIC_MISSING',
-      `${this.#purpose.cannot}: topic "${topic}", which the task has read, was deleted since. ` +
+      `${this.#purpose.cannot}: topic "${topic}", which it has read, was deleted since. ` +
         `Instead ${this.#purpose.instead}`,
     );
   }
