@@ -16,16 +16,22 @@ export interface ReplayFileOptions extends DataOptions {
 
 const progressEveryMs = 1000;
 
-/** Replays the jobs of a file, one after another; true where all that was compared is the same. */
+/** The code of a replay that was compared, and differs. */
+const differs = 3;
+
+/**
+ * Replays the jobs of a file, one after another; the code that the process should end with: 1 where
+ * that was ended before, 3 where what was compared differs.
+ */
 export async function replayFile(
   file: string,
   { data, quiet, topic: topics, ...given }: ReplayFileOptions,
   terminal: Terminal,
-): Promise<boolean> {
+): Promise<number> {
   const signal = terminal.interruption();
   const jobs = await loadJobs(file);
   return withLog({ data }, false, async (log) => {
-    let isSame = true;
+    let code = 0;
     for (const job of jobs) {
       if (signal.aborted) break;
       const progress = new Progress(terminal, job.name, quiet === true);
@@ -37,9 +43,9 @@ export async function replayFile(
           progress.tell(`${done} of ${total} ${unit}, ${recordsWritten} records written`),
       }).finally(() => progress.end());
       await write(terminal.output, summaryOf(job.name, summary));
-      isSame &&= summary.comparisons.every(({ differences }) => differences.length === 0);
+      if (summary.comparisons.some(({ differences }) => differences.length > 0)) code = differs;
     }
-    return isSame;
+    return signal.aborted ? 1 : code;
   });
 }
 
