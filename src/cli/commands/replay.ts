@@ -1,4 +1,10 @@
-import { type ReplaySummary, replay, type TopicComparison } from '../../runtime/index.ts';
+import {
+  type Job,
+  type Log,
+  type ReplaySummary,
+  replay,
+  type TopicComparison,
+} from '../../runtime/index.ts';
 import type { ReplayFrom, ReplayTo } from '../arguments.ts';
 import { loadJobs } from '../load-jobs.ts';
 import { type DataOptions, withLog } from '../open.ts';
@@ -17,7 +23,7 @@ export interface ReplayFileOptions extends DataOptions {
 const progressEveryMs = 1000;
 
 /** The code of a replay that was compared, and differs. */
-const differs = 3;
+const differenceCode = 3;
 
 /**
  * Replays the jobs of a file, one after another; the code that the process should end with: 1 where
@@ -25,28 +31,41 @@ const differs = 3;
  */
 export async function replayFile(
   file: string,
-  { data, quiet, topic: topics, ...given }: ReplayFileOptions,
+  options: ReplayFileOptions,
   terminal: Terminal,
 ): Promise<number> {
   const signal = terminal.interruption();
   const jobs = await loadJobs(file);
-  return withLog({ data }, false, async (log) => {
+  return withLog(options, false, async (log) => {
     let code = 0;
     for (const job of jobs) {
       if (signal.aborted) break;
-      const progress = new Progress(terminal, job.name, quiet === true);
-      const unit = given.asRecorded === true ? 'commits' : 'records';
-      const summary = await replay(job, {
-        ...{ ...given, data: log, signal },
-        ...(topics === undefined ? {} : { topics }),
-        onProgress: ({ done, total, recordsWritten }) =>
-          progress.tell(`${done} of ${total} ${unit}, ${recordsWritten} records written`),
-      }).finally(() => progress.end());
+      const summary = await replayJob(job, log, options, terminal, signal);
       await write(terminal.output, summaryOf(job.name, summary));
-      if (summary.comparisons.some(({ differences }) => differences.length > 0)) code = differs;
+      if (hasDifference(summary)) code = differenceCode;
     }
     return signal.aborted ? 1 : code;
   });
+}
+
+async function replayJob(
+  job: Job,
+  log: Log,
+  { data: _, quiet = false, topic: topics = {}, ...given }: ReplayFileOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<ReplaySummary> {
+  const progress = new Progress(terminal, job.name, quiet);
+  const unit = given.asRecorded === true ? 'commits' : 'records';
+  try {
+    return await replay(job, {
+      ...{ ...given, topics, data: log, signal },
+      onProgress: ({ done, total, recordsWritten }) =>
+        progress.tell(`${done} of ${total} ${unit}, ${recordsWritten} records written`),
+    });
+  } finally {
+    progress.end();
+  }
 }
 
 /** On a terminal one line that changes; else a line now and then. */
@@ -79,6 +98,10 @@ class Progress {
   end(): void {
     if (this.#isOpen) this.#terminal.errors.write('\r\x1b[K');
   }
+}
+
+function hasDifference({ comparisons }: ReplaySummary): boolean {
+  return comparisons.some(({ differences }) => differences.length > 0);
 }
 
 function summaryOf(job: string, summary: ReplaySummary): string {
