@@ -1,9 +1,10 @@
 /** `millrace replay` as people call it: where results go, what is told, and what is refused. */
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { job } from '../../src/dsl/index.ts';
 import { type Log, openLog, replay, run } from '../../src/runtime/index.ts';
 import { millrace } from '../support/millrace-command.ts';
-import { counting, words } from '../support/replayed-job.ts';
+import { counting, counts, words } from '../support/replayed-job.ts';
 import { suiteDirectory } from '../support/temporary-directory.ts';
 
 const directory = suiteDirectory();
@@ -128,7 +129,7 @@ test('a replay that is ended tells so, and can be repeated', () =>
     expect(part).toMatchObject({ isComplete: false, recordsRead: 1 });
     const whole = await replay(counting, { ...options, compare: true });
     expect(whole).toMatchObject({ isComplete: true, comparisons: [{ same: 4, differences: [] }] });
-    expect(log.platform.files.list(`${directory}/replays`)).toEqual([]);
+    expect(log.platform.files.list(`${directory}/replays/counting`)).toEqual([]);
   }));
 
 test('two replays of one name are not made at once, nor records of others deleted', () =>
@@ -142,5 +143,23 @@ test('two replays of one name are not made at once, nor records of others delete
     await expect(replay(counting, { data: log, name: 'foreign' })).rejects.toMatchObject({
       code: 'INVALID',
       message: expect.stringContaining('there are records in it'),
+    });
+  }));
+
+test('where a record fails, so does the replay, and says what to do', () =>
+  withLog(async (log) => {
+    const failing = job('counting', ({ from }) =>
+      from(words)
+        .filter((word) => {
+          if (word === 'daisy') throw new Error('no daisies');
+          return true;
+        })
+        .to(counts),
+    );
+    await expect(replay(failing, { data: log, name: 'failing' })).rejects.toMatchObject({
+      code: 'USER_FUNCTION',
+      message: expect.stringMatching(
+        /no daisies \(topic words, partition 0, offset 4.+After the fix replay again: it begins anew\.$/,
+      ),
     });
   }));

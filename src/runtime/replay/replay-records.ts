@@ -6,9 +6,11 @@
  * end nor on when the replay runs. In the end event time runs on until nothing waits for it.
  */
 import type { Append, Appended, TopicPartition } from '../../broker/index.ts';
+import { isMillraceError, MillraceError } from '../../platform/index.ts';
 import { assembleTask, type TaskLog } from '../assemble-task.ts';
 import { ClockLimit } from '../epoch-limit.ts';
 import type { Graph } from '../graph.ts';
+import { goesOn } from '../record-errors.ts';
 import type { Task } from '../task.ts';
 import { countsOfTask, type TaskCounts } from '../task-counts.ts';
 import type { PartitionRange } from './replay-range.ts';
@@ -26,9 +28,19 @@ export async function replayRecords(
   ranges: readonly PartitionRange[],
 ): Promise<TaskCounts> {
   const task = await openTask(work, state, ranges);
-  const replay = new Replay(work, state, task);
   const total = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
-  return replay.run(total);
+  try {
+    return await new Replay(work, state, task).run(total);
+  } catch (error) {
+    throw failure(error);
+  }
+}
+
+/** A run goes on where a step has failed; a replay does not. */
+function failure(error: unknown): unknown {
+  if (!isMillraceError(error) || !error.message.endsWith(goesOn)) return error;
+  const message = error.message.replace(goesOn, ' After the fix replay again: it begins anew.');
+  return new MillraceError(error.code, message, { cause: error.cause });
 }
 
 async function openTask(

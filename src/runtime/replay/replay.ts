@@ -92,7 +92,7 @@ export interface ReplaySummary extends Omit<ReplayProgress, 'done' | 'total'> {
   readonly topics: Readonly<Record<string, string>>;
   /** Records that were left out, by step and code. */
   readonly failedRecords: readonly FailedRecords[];
-  /** With `compare`: one for each topic. */
+  /** With `compare`, of a complete replay: one for each topic. */
   readonly comparisons: readonly TopicComparison[];
 }
 
@@ -226,10 +226,11 @@ class ReplayRun {
 
   #fileIn(directory: string, claim: Claim): RebuiltFile {
     const { platform, broker } = this.#place;
-    platform.files.makeDirectory(`${directory}/replays`);
+    const parent = `${directory}/replays/${this.#job.name}`;
+    platform.files.makeDirectory(parent);
     return new RebuiltFile({
       ...{ platform, broker, claim, changelog: '', durable: false, foldBytes: foldBytesMax },
-      statePath: `${directory}/replays/${this.#job.name}.${this.#name}.db`,
+      statePath: `${parent}/${this.#name}.db`,
       stateMemoryMax: this.#options.stateMemoryMax ?? stateMemoryDefaultOf(platform),
     });
   }
@@ -237,14 +238,16 @@ class ReplayRun {
   async #summary(counts: TaskCounts): Promise<ReplaySummary> {
     const { broker, platform } = this.#place;
     const { names } = this.#topics;
+    const { compare = false, signal } = this.#options;
+    const isComplete = signal?.aborted !== true;
     const turns = new Turns(platform.clock, epochDefaults.turnMs);
     const comparisons: TopicComparison[] = [];
     for (const [topic, replayed] of Object.entries(names)) {
-      if (this.#options.compare !== true) continue;
+      if (!compare || !isComplete) continue;
       comparisons.push(await compareTopics(broker, topic, replayed, turns));
     }
     return {
-      isComplete: this.#options.signal?.aborted !== true,
+      isComplete,
       ...{ topics: names, ...countsShown(counts), failedRecords: counts.failed, comparisons },
     };
   }

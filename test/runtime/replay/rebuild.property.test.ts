@@ -82,6 +82,6 @@ test('what is written again as recorded is what was written', async () => {
       const { comparisons } = await machine.until(again);
       expect(comparisons.flatMap(({ differences }) => differences)).toEqual([]);
     }),
-    { numRuns: scriptsTried(12) },
+    { numRuns: scriptsTried(6) },
   );
 });
