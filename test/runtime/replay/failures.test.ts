@@ -85,7 +85,7 @@ const policies = {
 } as const satisfies Record<string, OnError>;
 
 for (const [name, onError] of Object.entries(policies)) {
-  for (const epochRecords of [1, 4, 1e9]) {
+  for (const epochRecords of [1, 4]) {
     test(`${name}: state and output come again, in epochs of ${epochRecords}`, async () => {
       const { ran, failing } = await ranWith(onError, { epochRecords });
       const { machine, broker } = ran;
