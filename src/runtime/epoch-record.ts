@@ -22,7 +22,8 @@
  *                  code and message as text, number of attempts; number of such records, and of
  *                  each: input, its place among those that the input read, way
  *
- * In format 1, which is only read, failures are not told. With kind 2, instead of all that: format (1 byte), epoch, number of states, their names as text.
+ * In format 1, which is only read, failures are not told. With kind 2, instead of all that: format
+ * (1 byte), epoch, number of states, their names as text.
  * Numbers and texts are those of compact-bytes.ts. The clock reading is the timestamp of the record
  * that holds it all.
  */

@@ -154,6 +154,7 @@ test('where a record fails, so does the replay, and says what to do', () =>
           if (word === 'daisy') throw new Error('no daisies');
           return true;
         })
+        .map((word) => word.length)
         .to(counts),
     );
     await expect(replay(failing, { data: log, name: 'failing' })).rejects.toMatchObject({

@@ -127,7 +127,9 @@ function comparisonOf({ topic, replay: replayed, same, differences }: TopicCompa
   if (differences.length === 0) return [`  ${topic} and ${replayed} are the same: ${same} records`];
   return differences.map(({ partition, offset, replayOffset, differs }) => {
     const what = differs.includes('the replay') ? `it is ${differs}` : `another ${differs}`;
-    const where = `offset ${offset}, ${replayOffset} in ${replayed}`;
-    return `  ${topic}, partition ${partition}: the first record that differs is at ${where}: ${what}`;
+    return (
+      `  ${topic}, partition ${partition}: the first record that differs is at offset ${offset}, ` +
+      `${replayOffset} in ${replayed}: ${what}`
+    );
   });
 }

@@ -57,7 +57,7 @@ function advance(a: Reader, b: Reader): 'same' | 'otherwise' {
   return !has.includes(false) && differenceOf(a, b) === undefined ? 'same' : 'otherwise';
 }
 
-/** Of the records that they stand at; undefined where these are the same, or both are at the end. */
+/** Of the records that they stand at; undefined where these are the same, or both at the end. */
 function differenceOf(a: Reader, b: Reader): Difference['differs'] | undefined {
   if (a.isAtEnd !== b.isAtEnd) return a.isAtEnd ? 'only in the replay' : 'missing from the replay';
   if (a.isAtEnd) return undefined;

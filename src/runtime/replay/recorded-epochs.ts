@@ -9,8 +9,8 @@
  *   recorded   of input 0 three records were read, of input 1 none, but one was waiting
  *   log        input 0 ends after three more records, input 1 after one
  *   clock      stands at the recorded reading
- *   failures   exactly the recorded ones: a record that failed then is left out, although its function
- *              may have recovered, and no other one may fail
+ *   failures   exactly the recorded ones: a record that failed then is left out, although its
+ *              function may have recovered, and no other one may fail
  *   limit      the epoch ends after three records; or once as many fired, where it ended firing
  *
  * Turns of the event loop end by the real clock, wherever an epoch is then.

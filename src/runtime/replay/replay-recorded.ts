@@ -30,7 +30,7 @@ export class RecordedReplay {
     const isThere = broker.describeTopic(topic) !== undefined;
     this.#end = isThere ? broker.endOf({ topic, partition: 0 }) : 0;
     if (this.#end > 0) return;
-    const message = `Job "${graph.job}" has not run here: nothing is recorded that could be replayed.`;
+    const message = `Job "${graph.job}" has not run here: nothing is recorded to be replayed.`;
     throw new MillraceError('INVALID', message);
   }
 

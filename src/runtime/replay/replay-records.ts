@@ -2,8 +2,8 @@
  * The plain replay: the records of a range, at full speed, on a fresh state.
  *
  * All input is there from the start, and nothing is decided by a clock: silence does not count, and
- * `now` is the latest timestamp of the records read so far. So results depend neither on where epochs
- * end nor on when the replay runs. In the end event time runs on until nothing waits for it.
+ * `now` is the latest timestamp of the records read so far. So results depend neither on where
+ * epochs end nor on when the replay runs. In the end event time runs on until nothing waits for it.
  */
 import type { Append, Appended, TopicPartition } from '../../broker/index.ts';
 import { isMillraceError, MillraceError } from '../../platform/index.ts';

@@ -55,8 +55,8 @@ export interface ReplayOptions {
   /** The first record not to read. Default `'latest'`: to where the topics end now. */
   readonly to?: 'latest' | ReplayBound;
   /**
-   * Does again what the live run did, epoch by epoch, from its beginning to its last commit now: the
-   * output is what it wrote, byte for byte. Takes neither `from` nor `to`. Default false.
+   * Does again what the live run did, epoch by epoch, from its beginning to its last commit now:
+   * the output is what it wrote, byte for byte. Takes neither `from` nor `to`. Default false.
    */
   readonly asRecorded?: boolean;
   /** Compares the results with what the live job has written. Default false. */
@@ -102,8 +102,8 @@ const optionNames = [
 ] as const;
 
 /**
- * Reads the input of a job again, at full speed and on a fresh state, and writes what comes of it to
- * topics of its own; resolves when all is read, all windows are closed, and all is durable. Two
+ * Reads the input of a job again, at full speed and on a fresh state, and writes what comes of it
+ * to topics of its own; resolves when all is read, all windows are closed, and all is durable. Two
  * replays of the same records write the same records, in the same order in each partition.
  *
  * Where a record fails, the policy of its source says what happens, as in a run; where that is to

@@ -133,8 +133,8 @@ class Survey {
   #incomplete(epoch: number): MillraceError {
     return new MillraceError(
       'FILE_MISMATCH',
-      `${this.#purpose.cannot}: not all of its commits before epoch ${epoch} are recorded in topic ` +
-        `${epochsOf(this.#task)}. Instead ${this.#purpose.instead}`,
+      `${this.#purpose.cannot}: not all of its commits before epoch ${epoch} are recorded in ` +
+        `topic ${epochsOf(this.#task)}. Instead ${this.#purpose.instead}`,
     );
   }
 
