@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest';
 
 /** layer → the layers it may import, always through their index.ts. */
 const layers: Record<string, readonly string[]> = {
+  testing: ['platform', 'formats', 'broker', 'runtime'],
   cli: ['platform', 'formats', 'broker', 'state', 'runtime', 'dsl'],
   dsl: ['platform', 'formats', 'runtime'],
   runtime: ['platform', 'formats', 'broker', 'state'],

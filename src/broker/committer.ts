@@ -107,6 +107,25 @@ export class Committer {
     return this.#submit({ kind: 'alone', plan }) as Promise<Answer>; // what `plan` answers
   }
 
+  /**
+   * Done before it returns, for who can't wait: only where no other process has the lock. Fails as
+   * `submitShared` and `submitAlone` do.
+   */
+  submitNow(request: Request): unknown {
+    if (this.#closed) throw closedError();
+    if (this.#failure !== undefined) throw this.#failure;
+    const done: { answer?: unknown; error?: unknown } = {};
+    this.#queue.push({
+      request,
+      since: this.#clock.monotonicMs(),
+      resolve: (answer) => Object.assign(done, { answer }),
+      reject: (error) => Object.assign(done, { error }),
+    });
+    while (!('answer' in done || 'error' in done)) this.#flush();
+    if ('error' in done) throw done.error;
+    return done.answer;
+  }
+
   /** Refuses what comes from now on; what was handed in is finished. */
   async close(): Promise<void> {
     this.#closed = true;

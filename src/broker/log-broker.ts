@@ -26,7 +26,7 @@ import type {
 } from './broker.ts';
 import type { Catalogue, TaskState, TopicState } from './catalogue.ts';
 import { Committer, type CommitterOptions } from './committer.ts';
-import type { EntryStore } from './entry-store.ts';
+import type { EntryStore, PlannedOperation } from './entry-store.ts';
 import type { Holder } from './operation.ts';
 import { PartitionReader } from './partition-reader.ts';
 import { fenced, partitionOfCatalogue, topicOfCatalogue } from './requests.ts';
@@ -36,6 +36,12 @@ const topicOptions = ['partitions', 'futureTimestampsMaxMs', 'internal'] as cons
 
 /** 7 days. */
 const futureTimestampsMaxMsDefault = 7 * 24 * 60 * 60 * 1000;
+
+/** Checks a request that goes alone, and says what is written for it. */
+export type AlonePlan<Answer> = (catalogue: Catalogue) => {
+  readonly operations: readonly PlannedOperation[];
+  readonly answer: Answer;
+};
 
 export interface LogBrokerOptions {
   readonly id: string;
@@ -82,25 +88,7 @@ export class LogBroker implements Broker {
     name: string,
     options: TopicOptions & { readonly internal?: boolean } = {},
   ): Promise<void> {
-    checkTopicName(name);
-    checkOptions(`createTopic("${name}")`, options, topicOptions);
-    checkNumbers(`createTopic("${name}")`, options, ['futureTimestampsMaxMs']);
-    const partitions = options.partitions ?? 1;
-    checkPartitions(partitions);
-    await this.committer.submitAlone((catalogue) => {
-      if (catalogue.topicIds.has(name)) {
-        throw new MillraceError('TOPIC_EXISTS', `There is a topic "${name}" already.`);
-      }
-      const operation = {
-        kind: 'createTopic' as const,
-        topic: catalogue.nextTopic,
-        name,
-        partitions,
-        internal: options.internal ?? false,
-        futureTimestampsMaxMs: options.futureTimestampsMaxMs ?? futureTimestampsMaxMsDefault,
-      };
-      return { operations: [operation], answer: undefined };
-    });
+    await this.committer.submitAlone(topicPlan(name, options));
   }
 
   async deleteTopic(name: string): Promise<void> {
@@ -139,18 +127,7 @@ export class LogBroker implements Broker {
   }
 
   claim(task: string, options: ClaimOptions = {}): Promise<Claim> {
-    const { holder, isLive } = this.#options;
-    return this.committer.submitAlone((catalogue) => {
-      const state = catalogue.tasks.get(task);
-      if (state?.holder !== undefined && options.takeOver !== true && isLive(state.holder)) {
-        throw taskHeld(task, state.holder);
-      }
-      const incarnation = (state?.incarnation ?? 0) + 1;
-      return {
-        operations: [{ kind: 'claim', task, incarnation, holder }],
-        answer: claimOf(catalogue, task, incarnation, state),
-      };
-    });
+    return this.committer.submitAlone(this.claimPlan(task, options));
   }
 
   whileNewest<Result>(
@@ -243,6 +220,21 @@ export class LogBroker implements Broker {
     this.#store.close();
   }
 
+  protected claimPlan(task: string, options: ClaimOptions): AlonePlan<Claim> {
+    const { holder, isLive } = this.#options;
+    return (catalogue) => {
+      const state = catalogue.tasks.get(task);
+      if (state?.holder !== undefined && options.takeOver !== true && isLive(state.holder)) {
+        throw taskHeld(task, state.holder);
+      }
+      const incarnation = (state?.incarnation ?? 0) + 1;
+      return {
+        operations: [{ kind: 'claim', task, incarnation, holder }],
+        answer: claimOf(catalogue, task, incarnation, state),
+      };
+    };
+  }
+
   get #catalogue(): Catalogue {
     return this.#store.catalogue;
   }
@@ -291,6 +283,32 @@ export class LogBroker implements Broker {
   #notify(): void {
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+/** Checks what a topic is made with; the plan makes it. */
+export function topicPlan(
+  name: string,
+  options: TopicOptions & { readonly internal?: boolean },
+): AlonePlan<undefined> {
+  checkTopicName(name);
+  checkOptions(`createTopic("${name}")`, options, topicOptions);
+  checkNumbers(`createTopic("${name}")`, options, ['futureTimestampsMaxMs']);
+  const partitions = options.partitions ?? 1;
+  checkPartitions(partitions);
+  return (catalogue) => {
+    if (catalogue.topicIds.has(name)) {
+      throw new MillraceError('TOPIC_EXISTS', `There is a topic "${name}" already.`);
+    }
+    const operation = {
+      kind: 'createTopic' as const,
+      topic: catalogue.nextTopic,
+      name,
+      partitions,
+      internal: options.internal ?? false,
+      futureTimestampsMaxMs: options.futureTimestampsMaxMs ?? futureTimestampsMaxMsDefault,
+    };
+    return { operations: [operation], answer: undefined };
+  };
 }
 
 function requireNewest(

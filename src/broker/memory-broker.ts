@@ -3,7 +3,8 @@
  * process.
  */
 import type { Clock } from '../platform/index.ts';
-import { LogBroker } from './log-broker.ts';
+import type { Append, Appended, Claim, ClaimOptions, Commit, TopicOptions } from './broker.ts';
+import { LogBroker, topicPlan } from './log-broker.ts';
 import { MemoryStore } from './memory-store.ts';
 import type { Holder } from './operation.ts';
 
@@ -32,5 +33,24 @@ export class MemoryBroker extends LogBroker {
       holder,
       isLive: () => true, // whoever shares the memory is alive until it releases
     });
+  }
+
+  /** As `createTopic`; done when it returns, as all that follows. */
+  createTopicNow(name: string, options: TopicOptions & { readonly internal?: boolean } = {}): void {
+    this.committer.submitNow({ kind: 'alone', plan: topicPlan(name, options) });
+  }
+
+  appendNow(appends: readonly Append[]): void {
+    this.committer.submitNow({ kind: 'append', appends, producer: undefined });
+  }
+
+  claimNow(task: string, options: ClaimOptions = {}): Claim {
+    const plan = this.claimPlan(task, options);
+    return this.committer.submitNow({ kind: 'alone', plan }) as Claim; // what the plan answers
+  }
+
+  commitNow(commit: Commit): readonly Appended[] {
+    const answer = this.committer.submitNow({ kind: 'commit', commit });
+    return answer as readonly Appended[]; // what Overlay.plan answers
   }
 }

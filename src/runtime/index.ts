@@ -24,6 +24,7 @@ export type {
   ProcessNode,
   ReducingSpec,
   SinkNode,
+  SourceNode,
   SourceSpec,
   StartPosition,
   StateSpec,
@@ -79,6 +80,8 @@ export type {
   PartitionStatus,
   RebuildStatus,
 } from './status.ts';
+export type { StoredEntry, StoredStore } from './stored-state.ts';
+export { type CommitFate, SynchronousTask } from './synchronous-task.ts';
 export { type CalendarUnit, type Weekday, weekdays } from './time/calendar.ts';
 export {
   type AfterCount,

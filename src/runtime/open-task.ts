@@ -27,7 +27,7 @@ import {
   StateFile,
   TaskState,
 } from '../state/index.ts';
-import { assembleTask } from './assemble-task.ts';
+import { assembleTask, type TaskLog } from './assemble-task.ts';
 import type { ChainSource } from './chain.ts';
 import { changeOf } from './changelog.ts';
 import { ClockLimit, type EpochBudget } from './epoch-limit.ts';
@@ -113,8 +113,8 @@ async function openClaimed(
 ): Promise<OpenedTask | undefined> {
   const { broker } = options;
   const changelog = changelogOf(claim.task);
-  await ensureTopic(broker, changelog, 1, true);
-  await ensureTopic(broker, epochsOf(claim.task), 1, true);
+  await ensureTopic(broker, changelog, { internal: true });
+  await ensureTopic(broker, epochsOf(claim.task), { internal: true });
   const statePath = prepareStatePath(options, claim.task);
   const recover = () => recoverState(options, claim, changelog, statePath);
   const found =
@@ -163,35 +163,39 @@ async function prepareTopics(graph: Graph, broker: Broker): Promise<void> {
         `millrace topics create ${topic.name} --partitions 4`,
     );
   }
+  for (const { name, ...options } of topicsMadeFor(graph, broker)) {
+    await ensureTopic(broker, name, options);
+  }
+}
+
+/** A topic that a job makes where it is missing. */
+export type MadeTopic = TopicOptions & { readonly name: string; readonly internal?: boolean };
+
+/** What a job writes. Dead letters take whatever time their sources' records have. */
+export function* topicsMadeFor(graph: Graph, broker: TaskLog): Generator<MadeTopic> {
+  const sources = graph.nodes.filter((node) => node.kind === 'source');
   const partitions = broker.describeTopic(sources[0]?.topic.name ?? '')?.partitions.length ?? 1;
   for (const node of graph.nodes) {
     if (node.kind !== 'sink') continue;
-    await ensureTopic(broker, node.topic.name, node.topic.partitions ?? partitions, false);
+    yield { name: node.topic.name, partitions: node.topic.partitions ?? partitions };
   }
-  await prepareDeadLetters(sources, broker);
-}
-
-/** They take whatever time their sources' records have. */
-async function prepareDeadLetters(sources: readonly SourceNode[], broker: Broker): Promise<void> {
-  for (const topic of new Set(sources.flatMap((node) => deadLettersOf(node) ?? []))) {
-    const read = sources.filter((node) => deadLettersOf(node) === topic);
+  for (const name of new Set(sources.flatMap((node) => deadLettersOf(node) ?? []))) {
+    const read = sources.filter((node) => deadLettersOf(node) === name);
     const described = read.flatMap((node) => broker.describeTopic(node.topic.name) ?? []);
     const partitions = Math.max(...described.map((of) => of.partitions.length));
     const futureTimestampsMaxMs = Math.max(...described.map((of) => of.futureTimestampsMaxMs));
-    await ensureTopic(broker, topic, partitions, false, { futureTimestampsMaxMs });
+    yield { name, partitions, futureTimestampsMaxMs };
   }
 }
 
 async function ensureTopic(
   broker: Broker,
   name: string,
-  partitions: number,
-  internal: boolean,
-  options: TopicOptions = {},
+  options: Omit<MadeTopic, 'name'>,
 ): Promise<void> {
   if (broker.describeTopic(name) !== undefined) return;
   try {
-    await broker.createTopic(name, { ...options, partitions, internal });
+    await broker.createTopic(name, options);
   } catch (error) {
     if (!isMillraceError(error, 'TOPIC_EXISTS')) throw error; // another process was faster
   }
@@ -217,12 +221,7 @@ function recoverState(
   const { broker, platform, durable } = options;
   const reader = changelogReader(broker, { topic: changelog, partition: 0 });
   if (path === undefined) {
-    const state = new TaskState({
-      file: undefined,
-      filePath: '',
-      changelog: reader,
-      memoryBytesMax: Number.POSITIVE_INFINITY,
-    });
+    const state = stateInMemory(reader);
     return { state, file: undefined, foldedOffset: 0, close: () => {} };
   }
   if (!platform.files.exists(path)) checkFolded({ filePath: path, changelog: reader }, 0, 0);
@@ -245,10 +244,16 @@ function recoverState(
   }
 }
 
+/** The changelog holds all of it. */
+export function stateInMemory(changelog: ChangelogReader): TaskState {
+  const memoryBytesMax = Number.POSITIVE_INFINITY;
+  return new TaskState({ file: undefined, filePath: '', changelog, memoryBytesMax });
+}
+
 /**
  * The changelog's records from an offset on, as changes; bytes are views that are not used again.
  */
-function changelogReader(broker: Broker, partition: TopicPartition): ChangelogReader {
+export function changelogReader(broker: Broker, partition: TopicPartition): ChangelogReader {
   return {
     name: partition.topic,
     start: broker.startOf(partition),
@@ -276,7 +281,7 @@ function* readChanges(
 }
 
 /** Where the task goes on with a partition, or begins. */
-function positionOf(
+export function positionOf(
   broker: Broker,
   claim: Claim,
   target: TopicPartition,
@@ -303,6 +308,6 @@ function startOffset(broker: Broker, { start }: SourceNode, target: TopicPartiti
   return broker.offsetAtTimestamp(target, start.timestamp);
 }
 
-function isFirstRun(inputs: readonly PartitionInput[], claim: Claim): boolean {
+export function isFirstRun(inputs: readonly PartitionInput[], claim: Claim): boolean {
   return inputs.length > claim.positions.length;
 }

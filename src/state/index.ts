@@ -1,5 +1,12 @@
 /** The door of the state. */
-export { type Change, type ChangeWriter, type StoreRecord, storeKey } from './change.ts';
+export {
+  type Change,
+  type ChangeWriter,
+  decodeStoreRecord,
+  parseChangeKey,
+  type StoreRecord,
+  storeKey,
+} from './change.ts';
 export { type FoldRange, type FoldStep, foldInSlices } from './fold.ts';
 export { joinPlace, keyGroups, splitPlace, stateKeyOf } from './key.ts';
 export { Origins } from './origins.ts';
@@ -13,7 +20,7 @@ export {
 } from './state-file.ts';
 export { type Declarations, type OutdatedStore, requireFit } from './store-fit.ts';
 export { StoreMigration } from './store-migration.ts';
-export { placeFormat } from './store-record.ts';
+export { type DeclaredStore, placeFormat } from './store-record.ts';
 export type {
   ElementPlace,
   KeyFormat,
