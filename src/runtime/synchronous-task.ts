@@ -2,7 +2,8 @@
  * A task over a log in memory that never awaits: the same task, chain, state and commits as a job's
  * (task.ts), moved on by its caller instead of by task-loop.ts. For tests of jobs.
  *
- * All state is in the changelog, so a task that is opened again has what was committed, decoded from
+ * All state is in the changelog, so a task that is opened again has what was committed, decoded
+ * from
  * bytes, and nothing else.
  */
 import type { Claim, MemoryBroker } from '../broker/index.ts';

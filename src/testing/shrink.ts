@@ -4,7 +4,9 @@
  * to know, so it needs no library of its own.
  */
 
-/** The smallest list found for which `fails` holds, as it does for `list`; tries at most `triesMax`. */
+/**
+ * The smallest list found for which `fails` holds, as it does for `list`; tries at most `triesMax`.
+ */
 export function shrunk<Item>(
   list: readonly Item[],
   fails: (list: readonly Item[]) => boolean,
