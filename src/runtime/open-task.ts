@@ -27,6 +27,7 @@ import {
   StateFile,
   TaskState,
 } from '../state/index.ts';
+import { answersOf } from './asking/answer.ts';
 import { assembleTask } from './assemble-task.ts';
 import type { ChainSource } from './chain.ts';
 import { changeOf } from './changelog.ts';
@@ -115,6 +116,9 @@ async function openClaimed(
   const changelog = changelogOf(claim.task);
   await ensureTopic(broker, changelog, 1, true);
   await ensureTopic(broker, epochsOf(claim.task), 1, true);
+  if (options.graph.nodes.some(({ kind }) => kind === 'mapAsync')) {
+    await ensureTopic(broker, answersOf(claim.task), 1, true);
+  }
   const statePath = prepareStatePath(options, claim.task);
   const recover = () => recoverState(options, claim, changelog, statePath);
   const found =

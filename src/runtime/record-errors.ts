@@ -12,7 +12,7 @@
  * A record that is skipped, or becomes a dead letter, has moved event time as one that the first
  * step filters out. One that can't be decoded has no time, and moves nothing.
  */
-import type { Header } from '../broker/index.ts';
+import type { Header, RecordCursor, TopicPartition } from '../broker/index.ts';
 import {
   type Clock,
   type ErrorCode,
@@ -22,6 +22,7 @@ import {
   messageOf,
 } from '../platform/index.ts';
 import type { TaskState } from '../state/index.ts';
+import { backOffAfter } from './back-off.ts';
 import type { Chain } from './chain.ts';
 import { deadLetterHeaders } from './dead-letters.ts';
 import type { ErrorPolicy } from './graph.ts';
@@ -45,11 +46,31 @@ export interface RawRecord {
   readonly timestamp: number;
 }
 
+/** What may fail, and be blamed on a record: the record itself, or what came of it later. */
+export interface Attempted extends TopicPartition {
+  readonly offset: number;
+  /** How often it was tried without success. */
+  attempts: number;
+  /** `Topic t, partition p, offset n, ...`, for errors. */
+  describe(): string;
+  /** The record as it lies in its topic; not copied. */
+  raw(): RawRecord;
+}
+
+/** The record that a cursor stands at; not copied. */
+export function rawOf(cursor: RecordCursor): RawRecord {
+  const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = cursor;
+  return {
+    key: keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd),
+    value: valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd),
+    headers: cursor.headers(),
+    timestamp,
+  };
+}
+
 /** What follows when a step has failed. */
 export const goesOn: string =
   ' Nothing of this record was kept; after the fix the job goes on where it stood.';
-
-const backOffMaxMs = 60_000;
 
 /** Failures that a record can be blamed for; others, such as a full disk, end the job. */
 const codesOfRecords: readonly ErrorCode[] = ['USER_FUNCTION', 'ENCODE', 'DECODE', 'INVALID'];
@@ -60,6 +81,8 @@ export class RecordErrors {
   /** Monotonic clock: no record is tried before. */
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #pausedBy: string | undefined;
+  #isInOperator = false;
+  #inWork: Pick<Attempted, 'describe'> | undefined;
 
   constructor(parts: RecordErrorsParts) {
     this.#parts = parts;
@@ -81,19 +104,19 @@ export class RecordErrors {
     return this.pauseMs > 0 ? this.#pausedBy : undefined;
   }
 
-  /** Runs the next record of `input`; false where it is to be tried again after a pause. */
-  run(input: PartitionInput, policy: ErrorPolicy): boolean {
+  /** Does what a record leads to; false where it is to be tried again after a pause. */
+  run(of: Attempted, policy: ErrorPolicy, work: () => void): boolean {
     const { context } = this.#parts;
     const { late, written } = context;
     this.#pausedBy = undefined;
     this.#begin();
     try {
-      input.source.receiver.receive(input.value, input.time, input.key);
+      work();
     } catch (error) {
       this.#undo();
       context.late = late;
       context.written = written;
-      return this.#handle(input, policy, error);
+      return this.#handle(of, policy, error);
     }
     this.#keep();
     return true;
@@ -114,10 +137,22 @@ export class RecordErrors {
     };
   }
 
-  /** Says where a function of the user failed. `input`: undefined where something was due. */
-  located(error: unknown, input: PartitionInput | undefined): MillraceError {
+  /** Operators are about to run, because of this; undefined: because something is due. */
+  enter(of: Pick<Attempted, 'describe'> | undefined): void {
+    this.#isInOperator = true;
+    this.#inWork = of;
+  }
+
+  leave(): void {
+    this.#isInOperator = false;
+  }
+
+  /** Says where a function of the user failed; other errors stay as they are. */
+  located(error: unknown): unknown {
+    if (!this.#isInOperator) return error;
+    this.leave();
     const { step, key } = this.#parts.context;
-    const where = input?.describe() ?? 'a timer or window that was due';
+    const where = this.#inWork?.describe() ?? 'a timer or window that was due';
     const keyText = key === null ? '' : `, keyed ${JSON.stringify(key.value)}`;
     const code = isMillraceError(error) ? error.code : 'USER_FUNCTION';
     return new MillraceError(
@@ -146,25 +181,25 @@ export class RecordErrors {
     for (const output of chain.outputs) output.undo();
   }
 
-  #handle(input: PartitionInput, { retry, otherwise }: ErrorPolicy, error: unknown): boolean {
+  #handle(of: Attempted, { retry, otherwise }: ErrorPolicy, error: unknown): boolean {
     if (!isOfRecord(error)) throw error;
-    input.attempts++;
+    of.attempts++;
     const { step } = this.#parts.context;
-    if (retry !== undefined && input.attempts <= retry.times) {
-      const backOffMs = Math.min(retry.backOffMs * 2 ** (input.attempts - 1), backOffMaxMs);
-      this.#pausedUntil = this.#parts.clock.monotonicMs() + backOffMs;
+    if (retry !== undefined && of.attempts <= retry.times) {
+      const pauseMs = backOffAfter(of.attempts, retry.backOffMs);
+      this.#pausedUntil = this.#parts.clock.monotonicMs() + pauseMs;
       this.#pausedBy =
-        `try ${input.attempts + 1} of a record on which step "${step.name}" failed: ` +
-        `${messageOf(error)} (${input.describe()})`;
+        `try ${of.attempts + 1} of a record on which step "${step.name}" failed: ` +
+        `${messageOf(error)} (${of.describe()})`;
       return false;
     }
     if (otherwise === 'fail') throw error;
-    this.#giveUp(input, otherwise, { step, error, attempts: input.attempts });
+    this.#giveUp(of, otherwise, { step, error, attempts: of.attempts });
     return true;
   }
 
   #giveUp(
-    input: PartitionInput,
+    of: Attempted,
     otherwise: Exclude<ErrorPolicy['otherwise'], 'fail'>,
     { step, error, attempts }: { readonly step: Step; readonly error: unknown; attempts: number },
   ): void {
@@ -172,8 +207,8 @@ export class RecordErrors {
     this.#count(step.name, code, otherwise === 'skip' ? 'skipped' : 'dead letter');
     if (otherwise === 'skip') return;
     const { job, chain, context } = this.#parts;
-    const { topic, partition, offset } = input;
-    const { key, value, timestamp, headers } = input.raw();
+    const { topic, partition, offset } = of;
+    const { key, value, timestamp, headers } = of.raw();
     const told = deadLetterHeaders(headers, {
       ...{ job, step: step.name, kind: step.kind, code, message: messageOf(error) },
       ...{ topic, partition, offset, timestamp, 'failed-at': context.now, attempts },

@@ -19,6 +19,7 @@ import {
   RecordCursor,
 } from '../../broker/index.ts';
 import { assert, isMillraceError, messageOf, type Platform } from '../../platform/index.ts';
+import { RecordedAnswers } from '../asking/answer.ts';
 import type { EpochBudget } from '../epoch-limit.ts';
 import { epochsOf, type Recorded, readEpochs } from '../epoch-log.ts';
 import type { EpochRecord } from '../epoch-record.ts';
@@ -78,6 +79,7 @@ class Rebuild {
   readonly #options: RebuildOptions;
   readonly #file: RebuiltFile;
   readonly #turns: Turns;
+  readonly #answers: RecordedAnswers;
   /** From one opening to the next. */
   #repetition: Repetition | undefined;
 
@@ -85,6 +87,7 @@ class Rebuild {
     this.#options = options;
     this.#file = file;
     this.#turns = turns;
+    this.#answers = new RecordedAnswers(options.broker, options.claim.task);
   }
 
   /** False where it was ended before the last one. */
@@ -115,7 +118,7 @@ class Rebuild {
       }
       const repetition = this.#repetition;
       assert(repetition !== undefined, 'the survey has seen that an opening comes first');
-      const commit = await repetition.repeat(recorded);
+      const commit = await repetition.repeat(recorded, this.#answers.of(recorded.epoch));
       const again = commit === undefined ? undefined : this.#recordOf(commit);
       requireSame(graph.job, recorded, again, repetition.task.parts.inputs.length);
       repetition.task.committed(commit === undefined ? [] : this.#keepChanges(commit));
