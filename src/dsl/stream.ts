@@ -256,8 +256,7 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   }
 
   /**
-   * Combines the values of each key, one after another: a result for each record. The first value
-   * is the first result.
+   * Combines the values of each key, one by one from the first one on: a result for each record.
    * @example bids.keyBy((b) => b.auction).reduce((best, b) => (b.price > best.price ? b : best))
    */
   reduce(
