@@ -109,7 +109,7 @@ export class Stream<Value, Key> extends StreamSteps<Value, Key> {
     options: StepOptions = {},
   ): SplitStreams<Tests, Value, Key> {
     const of = (edge: Edge) => new Stream(this.graph, edge);
-    return this.addSplit(tests, options, of) as SplitStreams<Tests, Value, Key>; // one for each name
+    return this.addSplit(tests, options, of) as SplitStreams<Tests, Value, Key>;
   }
 
   /**
@@ -185,7 +185,7 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     options: StepOptions = {},
   ): SplitKeyedStreams<Tests, Value, Key> {
     const of = (edge: Edge) => new KeyedStream(this.graph, edge);
-    return this.addSplit(tests, options, of) as SplitKeyedStreams<Tests, Value, Key>; // one for each name
+    return this.addSplit(tests, options, of) as SplitKeyedStreams<Tests, Value, Key>;
   }
 
   /**
