@@ -10,7 +10,9 @@ const examples = {
   'best-bid': () => import('./best-bid.ts'),
   candles: () => import('./candles.ts'),
   'open-orders': () => import('./open-orders.ts'),
+  'card-limits': () => import('./card-limits.ts'),
   'dead-letters': () => import('./dead-letters.ts'),
+  'enrich-orders': () => import('./enrich-orders.ts'),
 } as const;
 
 const name = process.argv[2] ?? '';

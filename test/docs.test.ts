@@ -75,6 +75,15 @@ describe('an example', () => {
       'France: 1 open, 0.1\nFrance: 2 open, 0.30000000000000004\nItaly: 1 open, 5\n' +
         'France: 1 open, 0.2\nFrance: nothing\nItaly: 2 open, 5.2\n',
     ],
+    [
+      'card-limits',
+      'ada has spent 110 of 100 (purchase)\nada has spent 110 of 15 (limit)\n' +
+        'bob has spent 20 of 15 (limit)\nbob has spent 21 of 15 (purchase)\n',
+    ],
+    [
+      'enrich-orders',
+      'order 1: Bonn\norder 2: Rome\norder 3: Bonn\norder 5: Rome\nasked: 2, dead: 1\n',
+    ],
     ['dead-letters', 'dead: bob, no rate for JPY\nsent back: 1\nada 12\ncy 7\nbob 6\n'],
   ])('%s prints what it should', async (name, expected) => {
     const { stdout } = await execute(process.execPath, ['examples/main.ts', name], {

@@ -27,6 +27,13 @@ export {
   variance,
 } from './aggregates/variance.ts';
 export type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
+export {
+  type BroadcastContext,
+  type BroadcastFunctions,
+  BroadcastStreams,
+  type ReadableStates,
+  type SharedKeyContext,
+} from './broadcast.ts';
 export { ConnectedStreams, type ConnectFunctions } from './connected-streams.ts';
 export { CountWindowedStream } from './count-window.ts';
 export type { DeduplicateOptions } from './deduplicate.ts';
@@ -42,6 +49,7 @@ export type { Interval, IntervalJoin } from './joins/interval.ts';
 export type { Sided } from './joins/sides.ts';
 export type { AsOfTimeOptions, ConnectedTable, StreamTableJoin } from './joins/stream-table.ts';
 export type { WindowJoin, WindowJoinOptions } from './joins/window-join.ts';
+export type { AsyncContext, MapAsyncOptions, MemoOptions } from './map-async.ts';
 export type { DeadLetters, OnError, Retry } from './on-error.ts';
 export {
   GlobalPanes,

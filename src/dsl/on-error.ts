@@ -39,16 +39,21 @@ export function errorPolicyOf(onError: OnError, where: string): ErrorPolicy | un
     return { retry: undefined, otherwise: lastOf(onError, where) };
   }
   checkOptions(where, onError, ['retry', 'otherwise']);
-  checkOptions(`retry of ${where}`, onError.retry, ['times', 'backOff']);
-  const { times, backOff = '1s' } = onError.retry;
+  const retry = retryOf(onError.retry, where);
+  return { retry, otherwise: lastOf(onError.otherwise ?? 'fail', where) };
+}
+
+/** Fails with `INVALID`, naming `where`. */
+export function retryOf(retry: Retry['retry'], where: string): NonNullable<ErrorPolicy['retry']> {
+  checkOptions(`retry of ${where}`, retry, ['times', 'backOff']);
+  const { times, backOff = '1s' } = retry;
   if (!Number.isInteger(times) || times < 1) {
     throw new MillraceError(
       'INVALID',
       `retry of ${where}: times can't be ${times}: it takes a whole number from 1 on.`,
     );
   }
-  const backOffMs = durationMs(backOff, `backOff of ${where}`);
-  return { retry: { times, backOffMs }, otherwise: lastOf(onError.otherwise ?? 'fail', where) };
+  return { times, backOffMs: durationMs(backOff, `backOff of ${where}`) };
 }
 
 function lastOf(otherwise: 'fail' | 'skip' | DeadLetters, where: string): ErrorPolicy['otherwise'] {

@@ -1,22 +1,23 @@
 /** What users write for `process`: typed by the state that they declare. */
 import type { Codec } from '../formats/index.ts';
-import type {
-  AggregatingSpec,
-  AggregatingState,
-  ListSpec,
-  ListState,
-  MapSpec,
-  MapState,
-  ProcessContext,
-  ProcessDefinition,
-  ReducingSpec,
-  ReducingState,
-  StateSpec,
-  TimedValue,
-  Timer,
-  TimerService,
-  ValueSpec,
-  ValueState,
+import {
+  type AggregatingSpec,
+  type AggregatingState,
+  checkOptions,
+  type ListSpec,
+  type ListState,
+  type MapSpec,
+  type MapState,
+  type ProcessContext,
+  type ProcessDefinition,
+  type ReducingSpec,
+  type ReducingState,
+  type StateSpec,
+  type TimedValue,
+  type Timer,
+  type TimerService,
+  type ValueSpec,
+  type ValueState,
 } from '../runtime/index.ts';
 
 /** Declared state by name: `value()`, `list()`, `map()`, `reducing()` or `aggregating()`. */
@@ -96,6 +97,16 @@ export interface ProcessFunctions<
   onTimer?(timer: Timer, context: KeyContext<Key, Specs>): Emitted<TimerOut>;
   /** Called for each entry that has come to the end of its time-to-live. */
   onExpire?(expired: Expired<Specs>, context: KeyContext<Key, Specs>): Emitted<EndOut>;
+}
+
+/** What runs them. Fails with `INVALID` for a misspelled name. */
+export function processDefinitionOf<Value, Key, Specs extends StateSpecs, Out, TimerOut, EndOut>(
+  functions: ProcessFunctions<Value, Key, Specs, Out, TimerOut, EndOut>,
+): ProcessDefinition {
+  checkOptions('process()', functions, ['name', 'state', 'onRecord', 'onTimer', 'onExpire']);
+  const { state = {}, onRecord, onTimer, onExpire } = functions;
+  const definition = { state, onRecord, onTimer, onExpire };
+  return definition as unknown as ProcessDefinition; // the graph does not know types
 }
 
 /** What the steps that are made of a process step see besides. */

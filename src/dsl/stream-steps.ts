@@ -2,13 +2,20 @@
  * What all streams have in common: their place in the graph, the checks of a step, and the steps
  * without state as nodes. `Stream` and `KeyedStream` give them their types.
  */
-import type { Codec } from '../formats/index.ts';
+import { type Codec, checkKeyCodec, keyJson, ofKeys } from '../formats/index.ts';
 import { MillraceError } from '../platform/index.ts';
 import { checkOptions, type Edge, type SinkNode } from '../runtime/index.ts';
 import { type BranchTests, branchesOf } from './branches.ts';
 import { type DeduplicateOptions, deduplicating } from './deduplicate.ts';
 import type { GraphBuilder } from './graph-builder.ts';
-import { checkStepName, type StepOptions, type ToOptions } from './step-options.ts';
+import { type MapAsyncArguments, mapAsyncNode } from './map-async.ts';
+import {
+  checkStepName,
+  type KeyByOptions,
+  nameOf,
+  type StepOptions,
+  type ToOptions,
+} from './step-options.ts';
 import type { HoldsFieldsOf, Topic, TopicFor } from './topic.ts';
 
 /** A stream without the methods that give another one. */
@@ -106,6 +113,12 @@ export class StreamSteps<Value, Key> {
     );
   }
 
+  /** Where a stream of this job stands in its graph. Fails with `INVALID` for another one. */
+  protected edgeOf(call: string, other: StreamSteps<unknown, unknown>): Edge {
+    this.checkSameJob(call, 'streams', other);
+    return other.edge;
+  }
+
   protected addFlatMapWithKey(
     expand: (value: Value, key: Key) => Iterable<unknown>,
     name: string | undefined,
@@ -125,20 +138,44 @@ export class StreamSteps<Value, Key> {
     return this.graph.add({ input: this.edge, name, ...deduplicating(options) });
   }
 
+  protected addKeyBy<NewKey>(key: (value: Value) => NewKey, options: KeyByOptions<NewKey>): Edge {
+    this.check('keyBy()', key, options, ['name', 'key']);
+    const codec = checkKeyCodec(options.key ?? keyJson<NewKey>(), 'keyBy()');
+    return this.graph.add({
+      kind: 'keyBy',
+      input: this.edge,
+      name: options.name,
+      key: key as (value: unknown) => unknown, // the graph does not know types
+      codec: ofKeys(codec) as Codec<unknown>, // likewise
+    });
+  }
+
+  protected addMapAsync<Out>(...[map, options = {}]: MapAsyncArguments<Value, Out>): Edge {
+    const node = mapAsyncNode(map, options);
+    this.check('mapAsync()', map, { ...nameOf(options) }, ['name']);
+    return this.graph.add({ ...node, input: this.edge });
+  }
+
   protected addUnion(others: readonly StreamSteps<unknown, Key>[]): Edge {
     for (const other of others) this.checkSameJob('union()', 'streams', other);
     const inputs = [this, ...others].map(({ edge }) => edge);
     return this.graph.add({ kind: 'union', name: undefined, inputs });
   }
 
-  protected addSplit(tests: BranchTests<Value>, options: StepOptions): [string, Edge][] {
+  /** The branches by name, and `rest`, each as `of` makes it. */
+  protected addSplit<Branch>(
+    tests: BranchTests<Value>,
+    options: StepOptions,
+    of: (edge: Edge) => Branch,
+  ): Readonly<Record<string, Branch>> {
     this.check('split()', () => {}, options, ['name']);
     const branches = branchesOf(this.graph.job, tests);
     const { name } = options;
     const { node } = this.graph.add({ kind: 'split', input: this.edge, name, branches });
-    return [...branches.map((branch) => branch.name), 'rest'].map((of) => {
-      return [of, { node, port: `branch ${of}` }];
-    });
+    const names = [...branches.map((branch) => branch.name), 'rest'];
+    return Object.fromEntries(
+      names.map((branch) => [branch, of({ node, port: `branch ${branch}` })]),
+    );
   }
 
   /** @internal */

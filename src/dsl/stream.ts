@@ -3,26 +3,28 @@
  * nothing runs. The types carry what is legal: windows and state need keys, a topic takes only what
  * fits it.
  */
-import { type Codec, checkKeyCodec, keyJson, ofKeys } from '../formats/index.ts';
+import type { Codec } from '../formats/index.ts';
 import {
   checkOptions,
   type Edge,
   type GlobalWindows,
   type ProcessDefinition,
-  type StateSpec,
 } from '../runtime/index.ts';
 import { type Aggregates, composite, type ResultsOf } from './aggregates/composite.ts';
 import type { BranchTests, SplitKeyedStreams, SplitStreams } from './branches.ts';
+import { type AnyBroadcastFunctions, addBroadcast, BroadcastStreams } from './broadcast.ts';
 import type { ConnectedStreams } from './connected-streams.ts';
 import { CountWindowedStream } from './count-window.ts';
 import type { DeduplicateOptions } from './deduplicate.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { connected } from './joins/connected.ts';
 import type { ConnectedTable } from './joins/stream-table.ts';
+import type { MapAsyncArguments } from './map-async.ts';
 import { GlobalStream } from './paned-stream.ts';
 import {
   definitionOf,
   type ProcessFunctions,
+  processDefinitionOf,
   type StateSpecs,
   type StepFunctions,
   type TimedStepFunctions,
@@ -81,8 +83,15 @@ export class Stream<Value, Key> extends StreamSteps<Value, Key> {
   }
 
   /**
-   * The records of this stream and of others, each as it comes. They are read in the order of event
-   * time, where they are there.
+   * Asks outside for each value; what waits for its answer is state. See docs/async.md.
+   * @example orders.mapAsync((o, { signal }) => cityOf(o.postcode, signal), { timeout: '5s' })
+   */
+  mapAsync<Out>(...given: MapAsyncArguments<Value, Out>): Stream<Out, Key> {
+    return new Stream(this.graph, this.addMapAsync(...given));
+  }
+
+  /**
+   * The records of this stream and of others; in the order of event time, where they are there.
    * @example web.union(app, shops).keyBy((order) => order.customer)
    */
   union<Other>(...others: SomeOf<Stream<Other, Key>>): Stream<Value | Other, Key> {
@@ -90,8 +99,7 @@ export class Stream<Value, Key> extends StreamSteps<Value, Key> {
   }
 
   /**
-   * Sends each record to the first branch whose test it passes, or to `rest`. A type guard narrows
-   * the type of its branch, and of `rest`.
+   * Sends each record to the first branch whose test it passes, or to `rest`. Type guards narrow.
    * @example
    * const { large, small, rest } = orders.split({
    *   large: (o) => o.price > 100,
@@ -102,10 +110,8 @@ export class Stream<Value, Key> extends StreamSteps<Value, Key> {
     tests: Tests & { readonly rest?: never },
     options: StepOptions = {},
   ): SplitStreams<Tests, Value, Key> {
-    const streams = this.addSplit(tests, options).map(
-      ([name, edge]) => [name, new Stream(this.graph, edge)] as const,
-    );
-    return Object.fromEntries(streams) as SplitStreams<Tests, Value, Key>; // one for each name
+    const of = (edge: Edge) => new Stream(this.graph, edge);
+    return this.addSplit(tests, options, of) as SplitStreams<Tests, Value, Key>;
   }
 
   /**
@@ -116,16 +122,7 @@ export class Stream<Value, Key> extends StreamSteps<Value, Key> {
     key: (value: Value) => NewKey,
     options: KeyByOptions<NewKey> = {},
   ): KeyedStream<Value, NewKey> {
-    this.check('keyBy()', key, options, ['name', 'key']);
-    const codec = checkKeyCodec(options.key ?? keyJson<NewKey>(), 'keyBy()');
-    const node = {
-      kind: 'keyBy' as const,
-      input: this.edge,
-      name: options.name,
-      key: key as (value: unknown) => NewKey, // the graph does not know types
-      codec: ofKeys(codec) as Codec<unknown>, // likewise
-    };
-    return new KeyedStream(this.graph, this.graph.add(node));
+    return new KeyedStream(this.graph, this.addKeyBy(key, options));
   }
 
   /**
@@ -163,6 +160,10 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     return new KeyedStream(this.graph, this.addFlatMap(expand, options));
   }
 
+  override mapAsync<Out>(...given: MapAsyncArguments<Value, Out>): KeyedStream<Out, Key> {
+    return new KeyedStream(this.graph, this.addMapAsync(...given));
+  }
+
   /**
    * The records of this stream and of others that are keyed alike: what follows has one state for
    * each key.
@@ -182,20 +183,30 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
     tests: Tests & { readonly rest?: never },
     options: StepOptions = {},
   ): SplitKeyedStreams<Tests, Value, Key> {
-    const streams = this.addSplit(tests, options).map(
-      ([name, edge]) => [name, new KeyedStream(this.graph, edge)] as const,
-    );
-    return Object.fromEntries(streams) as SplitKeyedStreams<Tests, Value, Key>; // one for each name
+    const of = (edge: Edge) => new KeyedStream(this.graph, edge);
+    return this.addSplit(tests, options, of) as SplitKeyedStreams<Tests, Value, Key>;
   }
 
   /**
-   * This stream and another one that is keyed alike, or a table, whose rows the records get.
+   * This stream and another one that is keyed alike, or a table.
    * @example orders.keyBy((o) => o.id).connect(payments.keyBy((p) => p.order)).process({ ... })
    */
   connect<Right>(right: KeyedStream<Right, Key>): ConnectedStreams<Value, Right, Key>;
   connect<Row extends AnyRow>(table: Table<Row, Key>): ConnectedTable<Value, Row, Key>;
   connect(right: KeyedStream<unknown, Key> | Table<AnyRow, Key>): unknown {
     return connected(this, right);
+  }
+
+  /**
+   * This stream, and another one whose records all keys see.
+   * @example payments.keyBy((p) => p.account).connectBroadcast(limits).process({ ... })
+   */
+  connectBroadcast<Rule>(rules: Stream<Rule, unknown>): BroadcastStreams<Value, Rule, Key> {
+    const { graph, edge } = this;
+    const changes = this.edgeOf('connectBroadcast()', rules);
+    return new BroadcastStreams(<Out>(functions: AnyBroadcastFunctions) => {
+      return new KeyedStream<Out, Key>(graph, addBroadcast(graph, edge, changes, functions));
+    });
   }
 
   /** @internal */
@@ -245,8 +256,7 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   }
 
   /**
-   * Combines the values of each key, one after another: a result for each record. The first value
-   * is the first result.
+   * Combines the values of each key, one by one from the first one on: a result for each record.
    * @example bids.keyBy((b) => b.auction).reduce((best, b) => (b.price > best.price ? b : best))
    */
   reduce(
@@ -333,11 +343,8 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
    * The general step: state and timers for each key, and functions that return what they emit.
    * @example
    * stream.keyBy((e) => e.user).process({
-   *   state: { seen: value<number>() },
-   *   *onRecord(event, { state }) {
-   *     state.seen.update((n = 0) => n + 1);
-   *     if (state.seen.get() === 1) yield event;
-   *   },
+   *   onRecord: (event, { timers }) => timers.event.set(event.at + 60_000),
+   *   onTimer: (_, { key }) => [key],
    * })
    */
   process<
@@ -348,13 +355,8 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
   >(
     functions: ProcessFunctions<Value, Key, Specs, Out, TimerOut, EndOut>,
   ): KeyedStream<Out | TimerOut | EndOut, Key> {
-    checkOptions('process()', functions, ['name', 'state', 'onRecord', 'onTimer', 'onExpire']);
     this.check('process()', functions.onRecord, { ...nameOf(functions) }, ['name']);
-    const state: Readonly<Record<string, StateSpec>> = functions.state ?? {};
-    const { onRecord, onTimer, onExpire } = functions;
-    const definition = { state, onRecord, onTimer, onExpire };
-    const untyped = definition as unknown as ProcessDefinition; // the graph does not know types
-    return this.#addProcess('process', functions.name, untyped);
+    return this.#addProcess('process', functions.name, processDefinitionOf(functions));
   }
 
   #addProcess<Out>(
@@ -371,8 +373,7 @@ export class KeyedStream<Value, Key> extends Stream<Value, Key> {
 /** What `deduplicate` lets through, and what came too late. */
 export class DeduplicatedStream<Value, Key> extends Stream<Value, Key> {
   /**
-   * Records of which it is not known any more whether others came before them. They are counted
-   * even if nobody reads this.
+   * Records of which it is not known any more whether others came before them; always counted.
    */
   get late(): Stream<Value, Key> {
     return new Stream(this.graph, { node: this.edge.node, port: 'late' });

@@ -3,6 +3,7 @@ import type { Broker, TopicPartition } from '../broker/index.ts';
 import type { Codec } from '../formats/index.ts';
 import type { Clock } from '../platform/index.ts';
 import { type Declarations, TaskState } from '../state/index.ts';
+import { AsyncSteps } from './asking/async-steps.ts';
 import { buildChain, type Chain, type ChainOptions, type ChainSource } from './chain.ts';
 import type { EpochLimit } from './epoch-limit.ts';
 import { EpochRecorder } from './epoch-log.ts';
@@ -66,6 +67,7 @@ export function assembleTask(options: TaskOptions): Task {
       limit,
       recorder,
       nowFollowsRecords: options.nowFollowsRecords ?? false,
+      asking: new AsyncSteps(claim.task, chain.asking),
     },
   });
 }
@@ -91,6 +93,7 @@ function newContext(graph: Graph, now: number): OperatorContext {
     step: { name: graph.job, kind: 'job' },
     now,
     sourcePartition: 0,
+    origin: undefined,
     key: null,
     late: 0,
     written: 0,

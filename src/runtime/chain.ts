@@ -4,15 +4,26 @@
  */
 import { assert, unreachable } from '../platform/index.ts';
 import type { StoreRegistry } from '../state/index.ts';
+import { orNone, streamKeysOf } from './asking/stream-keys.ts';
+import { buildProcess } from './build-process.ts';
 import { buildWindow } from './build-window.ts';
-import { keyByOf, labelOf, labelOfKind, nameSteps, parentsOf } from './compiler/names.ts';
 import {
+  keyByOf,
+  labelOf,
+  labelOfKind,
+  nameSteps,
+  nodesBefore,
+  parentsOf,
+} from './compiler/names.ts';
+import {
+  type BroadcastNode,
   deadLettersOf,
   type Edge,
   type Graph,
   type GraphNode,
   inputsOf,
   type KeyByNode,
+  type MapAsyncNode,
   type ProcessNode,
   type SinkNode,
   type SourceNode,
@@ -21,9 +32,13 @@ import {
 } from './graph.ts';
 import { KeyFactory } from './keys.ts';
 import type { OperatorContext, Receiver, Step, TimedOperator } from './operator.ts';
-import { Moment } from './operators/moment.ts';
-import { presence } from './operators/presence.ts';
-import { ProcessOperator } from './operators/process.ts';
+import {
+  BroadcastOperator,
+  type BroadcastParts,
+  BroadcastState,
+  VisitedKeys,
+} from './operators/broadcast.ts';
+import { MapAsyncOperator } from './operators/map-async.ts';
 import { SinkOperator } from './operators/sink.ts';
 import {
   FanOut,
@@ -33,15 +48,17 @@ import {
   MapOperator,
   SplitOperator,
 } from './operators/stateless.ts';
-import { declareState } from './operators/states.ts';
 import { TopicOutput } from './operators/topic-output.ts';
+import { type HeldOperator, TimedOperators } from './timed-operators.ts';
 
 /** What a task runs. */
 export interface Chain {
   /** In the order of the graph's sources. */
   readonly sources: readonly ChainSource[];
-  /** Upstream ones first. */
-  readonly timed: readonly TimedOperator[];
+  /** What becomes due. */
+  readonly timed: TimedOperators;
+  /** The steps that ask outside, upstream ones first. */
+  readonly asking: readonly MapAsyncOperator[];
   /** One for each topic that is written. */
   readonly outputs: readonly TopicOutput[];
   /** Those of them that take records that fail, by topic. */
@@ -72,7 +89,11 @@ class ChainBuilder {
   readonly #options: ChainOptions;
   readonly #names: ReadonlyMap<number, string>;
   readonly #keys = new Map<number, KeyFactory>();
-  readonly #timed: TimedOperator[] = [];
+  /** With their nodes, downstream ones first. */
+  readonly #timed: { readonly node: GraphNode; readonly operator: TimedOperator }[] = [];
+  readonly #asking = new Map<number, MapAsyncOperator>();
+  /** By broadcast node: the step that sees its state. */
+  readonly #seeing = new Map<number, Pick<BroadcastParts, 'process' | 'state' | 'visited'>>();
   readonly #outputs = new Map<string, TopicOutput>();
 
   constructor(options: ChainOptions) {
@@ -95,7 +116,8 @@ class ChainBuilder {
     }
     const deadLetters = this.#deadLetters(sources);
     const outputs = [...[...this.#outputs.values()].reverse(), ...deadLetters.values()];
-    return { sources, timed: this.#timed.reverse(), outputs, deadLetters };
+    const asking = [...this.#asking.values()].reverse();
+    return { sources, timed: this.#heldOperators(), asking, outputs, deadLetters };
   }
 
   #deadLetters(sources: readonly ChainSource[]): ReadonlyMap<string, TopicOutput> {
@@ -103,6 +125,17 @@ class ChainBuilder {
     return new Map(
       topics.map((name) => [name, new TopicOutput(name, this.#options.partitionsOf(name))]),
     );
+  }
+
+  #heldOperators(): TimedOperators {
+    const held = this.#timed.map(({ node, operator }) => {
+      const before = nodesBefore(this.#options.graph, node);
+      return { operator, heldBy: [...before].flatMap(({ id }) => this.#asking.get(id) ?? []) };
+    });
+    // Keys are visited before anything else is done: more may be there to do in the next turn.
+    const isFirst = ({ operator }: HeldOperator) => operator instanceof BroadcastOperator;
+    const [first, others] = [held.filter(isFirst), held.filter((of) => !isFirst(of))];
+    return new TimedOperators([...first, ...others.reverse()]);
   }
 
   #operator(node: Exclude<GraphNode, SourceNode>, to: Successors): Receiver {
@@ -122,6 +155,10 @@ class ChainBuilder {
         return this.#split(node, step, to);
       case 'keyBy':
         return new KeyByOperator(context, step, node.key, this.#keysOf(node), next);
+      case 'mapAsync':
+        return this.#mapAsync(node, step, next);
+      case 'broadcast':
+        return this.#broadcast(node, step);
       case 'window':
         return this.#window(node, step, next, to('late'));
       case 'process':
@@ -144,36 +181,53 @@ class ChainBuilder {
     const { context, stores } = this.#options;
     const keys = this.#keysFor(node);
     const operator = buildWindow({ context, stores, step, node, keys, next, late });
-    this.#timed.push(operator);
+    this.#timed.push({ node, operator });
     return operator;
   }
 
   #process(node: ProcessNode, step: Step, next: Receiver, late: Receiver | undefined): Receiver {
     const { context, stores } = this.#options;
-    const { keyedBy } = node;
+    const { keyedBy, definition } = node;
     const keys = keyedBy === undefined ? this.#keysFor(node) : new KeyFactory(keyedBy.codec);
-    const moment = new Moment();
-    const stateContext = { stores, step: step.name, keyCodec: keys.codec, moment };
-    const state = Object.entries(node.definition.state).map(([name, spec]) => {
-      return [name, declareState(stateContext, name, spec)] as const;
-    });
-    const timed = (name: string) =>
-      stores.timed({ name: `${step.name}/${name}`, keyCodec: keys.codec, value: presence });
-    const operator = new ProcessOperator({
-      context,
-      step,
-      definition: node.definition,
-      keyOf: keyedBy?.of,
-      keys,
-      moment,
-      state: Object.fromEntries(state),
-      eventTimers: timed('event timers'),
-      processingTimers: timed('processing timers'),
-      slices: node.definition.onSlice === undefined ? undefined : timed('work under way'),
-      next,
-      late,
-    });
-    this.#timed.push(operator);
+    const shared = this.#sharedBy(node, step, keys);
+    const keyOf = keyedBy?.of;
+    const parts = { context, stores, step, definition, keyOf, keys, next, late };
+    const operator = buildProcess({ ...parts, ...shared });
+    this.#timed.push({ node, operator });
+    if (shared !== undefined) this.#seeing.set(shared.id, { ...shared, process: operator });
+    return operator;
+  }
+
+  /** What a process step shares with the broadcast records that it sees. */
+  #sharedBy({ broadcast, definition }: ProcessNode, { name }: Step, { codec }: KeyFactory) {
+    const { graph, stores } = this.#options;
+    const node = graph.nodes[broadcast?.node ?? -1];
+    if (node?.kind !== 'broadcast') return undefined;
+    const state = new BroadcastState(stores, name, node.state);
+    const isVisited = definition.onKey !== undefined;
+    if (!isVisited) VisitedKeys.drop(stores, name);
+    const visited = isVisited ? new VisitedKeys(stores, name, codec) : undefined;
+    return { id: node.id, state, visited };
+  }
+
+  #broadcast(node: BroadcastNode, step: Step): Receiver {
+    const { context } = this.#options;
+    const seeing = this.#seeing.get(node.id);
+    assert(seeing !== undefined, 'a step sees what is broadcast');
+    const operator = new BroadcastOperator({ context, step, node, ...seeing });
+    this.#timed.push({ node, operator });
+    return operator;
+  }
+
+  #mapAsync(node: MapAsyncNode, step: Step, next: Receiver): Receiver {
+    const { context, stores, graph } = this.#options;
+    const [first, ...others] = streamKeysOf(graph, node);
+    assert(first !== undefined, 'every stream comes from a source');
+    const isKeyed = first.isKeyed && others.every((of) => of.isKeyed);
+    const keys = new KeyFactory(isKeyed ? first.codec : orNone(first.codec));
+    const operator = new MapAsyncOperator({ context, stores, step, node, keys, next });
+    this.#timed.push({ node, operator });
+    this.#asking.set(node.id, operator);
     return operator;
   }
 
@@ -226,17 +280,18 @@ function joined(receivers: readonly Receiver[]): Receiver | undefined {
   return receivers.length > 1 ? new FanOut(receivers) : receivers[0];
 }
 
-/** Whether a step uses the key of the source's own records: a sink writes it, or it is keyed by. */
+/** Whether a step uses the key of the source's own records: writes, keeps or is keyed by it. */
 function needsKey(graph: Graph, source: SourceNode): boolean {
   return graph.nodes.some((node) => {
     const usesKey = (node.kind === 'sink' || node.kind === 'keyBy') && node.key === undefined;
-    return usesKey && parentsOf(graph, node).some((input) => keepsKeysOf(graph, source, input));
+    if (!usesKey && node.kind !== 'mapAsync') return false;
+    return parentsOf(graph, node).some((input) => keepsKeysOf(graph, source, input));
   });
 }
 
 /** Whether records of `source` leave a node with the keys that they had. */
 function keepsKeysOf(graph: Graph, source: SourceNode, node: GraphNode): boolean {
   if (node.id === source.id) return true;
-  if (node.kind === 'keyBy') return false;
+  if (node.kind === 'keyBy' || node.kind === 'broadcast') return false;
   return parentsOf(graph, node).some((input) => keepsKeysOf(graph, source, input));
 }

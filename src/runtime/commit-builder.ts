@@ -50,8 +50,9 @@ export class CommitBuilder {
   }
 
   #takeAppends(): Appends {
-    const { context, chain, state } = this.#parts;
-    const outputs = chain.outputs.flatMap((output) => output.takeAppends());
+    const { context, chain, state, asking } = this.#parts;
+    const written = chain.outputs.flatMap((output) => output.takeAppends());
+    const outputs = [...written, ...asking.takeAppends(this.#epoch + 1, context.now)];
     const changes = this.#changelog.take(state, context.now);
     return { outputs, all: changes === undefined ? outputs : [...outputs, changes] };
   }

@@ -108,4 +108,9 @@ export class CompactReader {
   texts(): string[] {
     return Array.from({ length: this.number() }, () => this.text());
   }
+
+  /** A copy of all that is left. */
+  rest(): Uint8Array {
+    return Uint8Array.from(this.#bytes.subarray(this.#position));
+  }
 }

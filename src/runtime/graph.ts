@@ -131,6 +131,37 @@ export interface ProcessNode extends NodeBase {
    * keeps its key. Nothing may be emitted otherwise.
    */
   readonly keyedBy?: Pick<KeyByNode, 'codec'> & { readonly of: (value: unknown) => unknown };
+  /** The broadcast node whose state it sees; undefined where there is none. */
+  readonly broadcast?: Edge;
+}
+
+/** State that all keys of a process step see, and the records that change it. Emits nothing. */
+export interface BroadcastNode extends NodeBase {
+  readonly kind: 'broadcast';
+  readonly state: Readonly<Record<string, StateSpec>>;
+  readonly onBroadcast: (value: unknown, context: BroadcastContext) => void;
+}
+
+/** Asks outside for each value. */
+export interface MapAsyncNode extends NodeBase {
+  readonly kind: 'mapAsync';
+  readonly map: (value: unknown, context: { readonly signal: AbortSignal }) => unknown;
+  /** So many calls at once, at most; and nothing is read while so many are open. */
+  readonly capacity: number;
+  readonly order: 'ordered' | 'unordered';
+  /** Of a try; Infinity for none. */
+  readonly timeoutMs: number;
+  readonly retry: { readonly times: number; readonly backOffMs: number } | undefined;
+  readonly memo: MemoSpec | undefined;
+  /** How inputs and results are kept. */
+  readonly inputCodec: Codec<unknown>;
+  readonly resultCodec: Codec<unknown>;
+}
+
+/** What is remembered of answers. */
+export interface MemoSpec extends Ageing {
+  /** What is asked: equal keys, equal answers. */
+  readonly key: (value: unknown) => unknown;
 }
 
 export interface WindowNode extends NodeBase {
@@ -160,6 +191,8 @@ export type GraphNode =
   | UnionNode
   | SplitNode
   | KeyByNode
+  | MapAsyncNode
+  | BroadcastNode
   | ProcessNode
   | WindowNode
   | SinkNode;
@@ -172,7 +205,9 @@ export interface Graph {
 /** What a node reads; of a source nothing. */
 export function inputsOf(node: GraphNode): readonly Edge[] {
   if (node.kind === 'source') return [];
-  return node.kind === 'union' ? node.inputs : [node.input];
+  if (node.kind === 'union') return node.inputs;
+  const isShared = node.kind === 'process' && node.broadcast !== undefined;
+  return isShared ? [node.input, node.broadcast] : [node.input];
 }
 
 /**
@@ -257,6 +292,8 @@ export interface ProcessDefinition {
   readonly onSlice?: ((context: ProcessContext) => Iterable<unknown> | undefined) | undefined;
   /** What is emitted are `TimedValue`s, with times of their own behind the watermark. */
   readonly isTimed?: boolean | undefined;
+  /** Called for each key that has state, once a broadcast record has asked for it. */
+  readonly onKey?: ((context: ProcessContext) => Iterable<unknown> | undefined) | undefined;
 }
 
 /** A value, and its event time in ms. */
@@ -299,6 +336,8 @@ export interface ProcessContext<Key = unknown> {
   /** The epoch's clock reading, ms since the epoch: the same in a replay of this run. */
   readonly now: number;
   readonly state: Readonly<Record<string, State>>;
+  /** What all keys see, without the methods that change it. */
+  readonly broadcast: Readonly<Record<string, Partial<State>>>;
   readonly timers: { readonly event: TimerService; readonly processing: TimerService };
   /** Counts a value as late, and emits it from the port `late`. */
   late(value: unknown): void;
@@ -307,4 +346,19 @@ export interface ProcessContext<Key = unknown> {
    * that is too long for one turn. A commit may come between.
    */
   goOn(): void;
+}
+
+/** What a broadcast record sees; not valid afterwards. */
+export interface BroadcastContext {
+  readonly timestamp: number;
+  readonly watermark: number;
+  readonly now: number;
+  readonly broadcast: Readonly<Record<string, State>>;
+  /** Has `onKey` called for each key that has state, before another record is read. */
+  visitKeys(): void;
+}
+
+/** Whether a step of the job waits for answers from outside. */
+export function asksOutside({ nodes }: Graph): boolean {
+  return nodes.some(({ kind }) => kind === 'mapAsync');
 }

@@ -1,6 +1,6 @@
 /** The door of the runtime. */
 export { checkTopicName } from '../broker/index.ts';
-export { checkOptions, nearest } from '../platform/index.ts';
+export { checkChoice, checkOptions, nearest } from '../platform/index.ts';
 export { type BackupOptions, type BackupSummary, backup } from './backup.ts';
 export { checkGraph } from './compiler/check.ts';
 export { describeGraph, formatMs } from './compiler/describe.ts';
@@ -12,6 +12,7 @@ export type {
   AggregatingSpec,
   Aggregation,
   Branch,
+  BroadcastContext,
   Edge,
   ErrorPolicy,
   ExpiredEntry,

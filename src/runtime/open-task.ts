@@ -27,12 +27,13 @@ import {
   StateFile,
   TaskState,
 } from '../state/index.ts';
+import { answersOf } from './asking/answer.ts';
 import { assembleTask, type TaskLog } from './assemble-task.ts';
 import type { ChainSource } from './chain.ts';
 import { changeOf } from './changelog.ts';
 import { ClockLimit, type EpochBudget } from './epoch-limit.ts';
 import { epochsOf } from './epoch-log.ts';
-import { deadLettersOf, type Graph, type SourceNode } from './graph.ts';
+import { asksOutside, deadLettersOf, type Graph, type SourceNode } from './graph.ts';
 import type { PartitionInput } from './partition-input.ts';
 import { type NewestState, type RecoveredState, recoverNewest } from './recover-newest.ts';
 import { recoverOrRebuild } from './replay/recover-or-rebuild.ts';
@@ -115,6 +116,9 @@ async function openClaimed(
   const changelog = changelogOf(claim.task);
   await ensureTopic(broker, changelog, { internal: true });
   await ensureTopic(broker, epochsOf(claim.task), { internal: true });
+  if (asksOutside(options.graph)) {
+    await ensureTopic(broker, answersOf(claim.task), { internal: true });
+  }
   const statePath = prepareStatePath(options, claim.task);
   const recover = () => recoverState(options, claim, changelog, statePath);
   const found =

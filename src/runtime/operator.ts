@@ -10,6 +10,7 @@
  * whatever an operator needs to go on must be in its stores.
  */
 import type { StateKey } from '../state/index.ts';
+import type { Origin } from './asking/open-calls.ts';
 
 /** The current key: as the user knows it, and as stores do. */
 export interface Key {
@@ -38,6 +39,8 @@ export interface OperatorContext {
   now: number;
   /** Partition of the record in work, for records without a key. */
   sourcePartition: number;
+  /** The record that what is in work came of; undefined where it was due. */
+  origin: Origin | undefined;
   /** The key in work, for errors. */
   key: Key | null;
   /** Late records so far. */

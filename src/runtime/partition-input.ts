@@ -2,11 +2,11 @@
  * One partition as a task reads it: one record decoded ahead, so that the task knows when in event
  * time it stands. It is read up to the end that was noted when the epoch began, and not beyond.
  */
-import { type Broker, RecordCursor, type TopicPartition } from '../broker/index.ts';
+import { type Broker, RecordCursor } from '../broker/index.ts';
 import { isMillraceError, MillraceError, messageOf } from '../platform/index.ts';
 import type { ChainSource } from './chain.ts';
 import type { Key } from './operator.ts';
-import type { RawRecord } from './record-errors.ts';
+import { type Attempted, type RawRecord, rawOf } from './record-errors.ts';
 import { timeMax } from './time/time-max.ts';
 
 /** What an input needs of the log. */
@@ -18,7 +18,7 @@ const undecodableAtOnce = 256;
 /** Bytes taken from the log at once. */
 const readBytes = 256 * 1024;
 
-export class PartitionInput implements TopicPartition {
+export class PartitionInput implements Attempted {
   readonly topic: string;
   readonly partition: number;
   readonly source: ChainSource;
@@ -107,13 +107,7 @@ export class PartitionInput implements TopicPartition {
 
   /** The record that it stands at, as it lies in its topic; not copied. */
   raw(): RawRecord {
-    const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = this.#cursor;
-    return {
-      key: keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd),
-      value: valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd),
-      headers: this.#cursor.headers(),
-      timestamp,
-    };
+    return rawOf(this.#cursor);
   }
 
   /** `Topic/partition at offset n, key k`, for errors. */

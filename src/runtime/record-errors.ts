@@ -12,7 +12,7 @@
  * A record that is skipped, or becomes a dead letter, has moved event time as one that the first
  * step filters out. One that can't be decoded has no time, and moves nothing.
  */
-import type { Header, Position } from '../broker/index.ts';
+import type { Header, Position, RecordCursor, TopicPartition } from '../broker/index.ts';
 import {
   type Clock,
   type ErrorCode,
@@ -22,6 +22,7 @@ import {
   messageOf,
 } from '../platform/index.ts';
 import type { TaskState } from '../state/index.ts';
+import { backOffAfter } from './back-off.ts';
 import type { Chain } from './chain.ts';
 import { deadLetterHeaders, messageOfLetter } from './dead-letters.ts';
 import type { LeftOut } from './epoch-log.ts';
@@ -47,6 +48,28 @@ export interface RawRecord {
   readonly timestamp: number;
 }
 
+/** What may fail, and be blamed on a record: the record itself, or what came of it later. */
+export interface Attempted extends TopicPartition {
+  readonly offset: number;
+  /** How often it was tried without success. */
+  attempts: number;
+  /** `Topic t, partition p, offset n, ...`, for errors. */
+  describe(): string;
+  /** The record as it lies in its topic; not copied. */
+  raw(): RawRecord;
+}
+
+/** The record that a cursor stands at; not copied. */
+export function rawOf(cursor: RecordCursor): RawRecord {
+  const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = cursor;
+  return {
+    key: keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd),
+    value: valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd),
+    headers: cursor.headers(),
+    timestamp,
+  };
+}
+
 /** What follows when a step has failed. */
 export const goesOn: string =
   ' Nothing of this record was kept; after the fix the job goes on where it stood.';
@@ -55,8 +78,6 @@ export const goesOn: string =
 const undecodable = 'source';
 
 const onlyFail: ErrorPolicy = { retry: undefined, otherwise: 'fail' };
-
-const backOffMaxMs = 60_000;
 
 /** Failures that a record can be blamed for; others, such as a full disk, end the job. */
 const codesOfRecords: readonly ErrorCode[] = ['USER_FUNCTION', 'ENCODE', 'DECODE', 'INVALID'];
@@ -73,6 +94,8 @@ export class RecordErrors {
   readonly #inputs: { readonly input: PartitionInput; count(): void }[] = [];
   /** In a repetition: the records that are to be left out, by name and offset. */
   #toLeaveOut: ReadonlyMap<string, Failure> | undefined;
+  #isInOperator = false;
+  #inWork: Pick<Attempted, 'describe'> | undefined;
 
   constructor(parts: RecordErrorsParts) {
     this.#parts = parts;
@@ -112,35 +135,34 @@ export class RecordErrors {
     }
   }
 
-  /** Whether records of the source must go through `run`. */
+  /** Whether records of the source must go through `runRecord`. */
   mayFail({ onError }: SourceNode): boolean {
     return onError !== undefined || this.#toLeaveOut !== undefined;
   }
 
-  /** Runs the next record of `input`; false where it is to be tried again after a pause. */
-  run(input: PartitionInput): boolean {
-    const { source } = input;
-    if (this.#toLeaveOut !== undefined) {
-      const failure = this.#toLeaveOut.get(placeOf(input));
-      if (failure === undefined) source.receiver.receive(input.value, input.time, input.key);
-      else this.#leaveOut(input, failure);
-      return true;
-    }
-    return this.#run(input, source.node.onError ?? onlyFail);
+  /** Does what the next record of `input` leads to, or leaves it out; see `run`. */
+  runRecord(input: PartitionInput, work: () => void): boolean {
+    const { node } = input.source;
+    if (this.#toLeaveOut === undefined) return this.run(input, node.onError ?? onlyFail, work);
+    const failure = this.#toLeaveOut.get(placeOf(input));
+    if (failure === undefined) work();
+    else this.#leaveOutInput(input, failure);
+    return true;
   }
 
-  #run(input: PartitionInput, policy: ErrorPolicy): boolean {
+  /** Does what a record leads to; false where it is to be tried again after a pause. */
+  run(of: Attempted, policy: ErrorPolicy, work: () => void): boolean {
     const { context } = this.#parts;
     const { late, written } = context;
     this.#pausedBy = undefined;
     this.#begin();
     try {
-      input.source.receiver.receive(input.value, input.time, input.key);
+      work();
     } catch (error) {
       this.#undo();
       context.late = late;
       context.written = written;
-      return this.#handle(input, policy, error);
+      return this.#handle(of, policy, error);
     }
     this.#keep();
     return true;
@@ -165,15 +187,31 @@ export class RecordErrors {
   #isPassedOver(input: PartitionInput, count: () => void): boolean {
     const failure = this.#toLeaveOut?.get(placeOf(input));
     if (failure?.kind !== undecodable) return false;
-    this.#leaveOut(input, failure);
+    this.#leaveOutInput(input, failure);
     count();
     return true;
   }
 
-  /** Says where a function of the user failed. `input`: undefined where something was due. */
-  located(error: unknown, input: PartitionInput | undefined): MillraceError {
+  #leaveOutInput(input: PartitionInput, failure: Failure): void {
+    this.#leaveOut(input, failure, deadLettersOf(input.source.node));
+  }
+
+  /** Operators are about to run, because of this; undefined: because something is due. */
+  enter(of: Pick<Attempted, 'describe'> | undefined): void {
+    this.#isInOperator = true;
+    this.#inWork = of;
+  }
+
+  leave(): void {
+    this.#isInOperator = false;
+  }
+
+  /** Says where a function of the user failed; other errors stay as they are. */
+  located(error: unknown): unknown {
+    if (!this.#isInOperator) return error;
+    this.leave();
     const { step, key } = this.#parts.context;
-    const where = input?.describe() ?? 'a timer or window that was due';
+    const where = this.#inWork?.describe() ?? 'a timer or window that was due';
     const keyText = key === null ? '' : `, keyed ${JSON.stringify(key.value)}`;
     const code = isMillraceError(error) ? error.code : 'USER_FUNCTION';
     return new MillraceError(
@@ -202,51 +240,57 @@ export class RecordErrors {
     for (const output of chain.outputs) output.undo();
   }
 
-  #handle(input: PartitionInput, { retry, otherwise }: ErrorPolicy, error: unknown): boolean {
+  #handle(of: Attempted, { retry, otherwise }: ErrorPolicy, error: unknown): boolean {
     if (!isOfRecord(error)) throw error;
-    input.attempts++;
+    of.attempts++;
     const { step } = this.#parts.context;
-    if (retry !== undefined && input.attempts <= retry.times) {
-      const backOffMs = Math.min(retry.backOffMs * 2 ** (input.attempts - 1), backOffMaxMs);
-      this.#pausedUntil = this.#parts.clock.monotonicMs() + backOffMs;
+    if (retry !== undefined && of.attempts <= retry.times) {
+      const pauseMs = backOffAfter(of.attempts, retry.backOffMs);
+      this.#pausedUntil = this.#parts.clock.monotonicMs() + pauseMs;
       this.#pausedBy =
-        `try ${input.attempts + 1} of a record on which step "${step.name}" failed: ` +
-        `${messageOf(error)} (${input.describe()})`;
+        `try ${of.attempts + 1} of a record on which step "${step.name}" failed: ` +
+        `${messageOf(error)} (${of.describe()})`;
       return false;
     }
     if (otherwise === 'fail') throw error;
-    this.#giveUp(input, otherwise, { step, error, attempts: input.attempts });
+    this.#giveUp(of, otherwise, { step, error, attempts: of.attempts });
     return true;
   }
 
   #giveUp(
-    input: PartitionInput,
+    of: Attempted,
     otherwise: Exclude<ErrorPolicy['otherwise'], 'fail'>,
     { step, error, attempts }: { readonly step: Step; readonly error: unknown; attempts: number },
   ): void {
     const code = isMillraceError(error) ? error.code : 'USER_FUNCTION';
-    const of = { step: step.name, kind: step.kind, code, attempts };
-    const failure: Failure =
-      otherwise === 'skip'
-        ? { ...of, outcome: 'skipped', message: '' }
-        : { ...of, outcome: 'dead letter', message: messageOfLetter(messageOf(error)) };
-    this.#leaveOut(input, failure);
+    const said = { step: step.name, kind: step.kind, code, attempts };
+    if (otherwise === 'skip') {
+      this.#leaveOut(of, { ...said, outcome: 'skipped', message: '' }, undefined);
+      return;
+    }
+    const message = messageOfLetter(messageOf(error));
+    this.#leaveOut(of, { ...said, outcome: 'dead letter', message }, otherwise.deadLetters);
   }
 
-  /** The record counts as failed; a dead letter is written. */
-  #leaveOut(input: PartitionInput, failure: Failure): void {
+  /**
+   * The record counts as failed; a dead letter is written. What came of a record later is no part
+   * of what is recorded of an epoch: it fails again with the answer that is recorded.
+   */
+  #leaveOut(of: Attempted, failure: Failure, letters: string | undefined): void {
     const { outcome, step, kind, code, message, attempts } = failure;
-    const { topic, partition, offset } = input;
+    const { topic, partition, offset } = of;
     this.#count(step, code, outcome);
-    this.#leftOut.push({ topic, partition, offset, failure });
+    if (this.#inputs.some(({ input }) => input === of)) {
+      this.#leftOut.push({ topic, partition, offset, failure });
+    }
     if (outcome === 'skipped') return;
     const { job, chain, context } = this.#parts;
-    const { key, value, timestamp, headers } = input.raw();
+    const { key, value, timestamp, headers } = of.raw();
     const told = deadLetterHeaders(headers, {
       ...{ job, step, kind, code, message, attempts },
       ...{ topic, partition, offset, timestamp, 'failed-at': context.now },
     });
-    const output = chain.deadLetters.get(deadLettersOf(input.source.node) ?? '');
+    const output = chain.deadLetters.get(letters ?? '');
     output?.append(partition % output.partitions, timestamp, key, value, told);
   }
 

@@ -3,16 +3,15 @@
  * (task.ts), moved on by its caller instead of by task-loop.ts. For tests of jobs.
  *
  * All state is in the changelog, so a task that is opened again has what was committed, decoded
- * from
- * bytes, and nothing else.
+ * from bytes, and nothing else.
  */
 import type { Claim, MemoryBroker } from '../broker/index.ts';
-import type { Clock } from '../platform/index.ts';
+import { type Clock, MillraceError } from '../platform/index.ts';
 import { assembleTask } from './assemble-task.ts';
 import { nameSteps } from './compiler/names.ts';
 import { ClockLimit, type EpochBudget } from './epoch-limit.ts';
 import { epochsOf } from './epoch-log.ts';
-import type { Graph } from './graph.ts';
+import { asksOutside, type Graph } from './graph.ts';
 import {
   changelogOf,
   changelogReader,
@@ -50,6 +49,13 @@ export class SynchronousTask {
 
   constructor(options: SynchronousTaskOptions) {
     const { graph, broker, clock, budget } = options;
+    if (asksOutside(graph)) {
+      throw new MillraceError(
+        'INVALID',
+        `Job "${graph.job}" has a step that waits for answers (mapAsync), and this driver waits ` +
+          'for nothing. Test what is asked by itself, and the job with run().',
+      );
+    }
     makeTopics(options);
     const claim: Claim = broker.claimNow(taskNameOf(graph.job), { takeOver: true });
     this.#broker = broker;

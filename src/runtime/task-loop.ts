@@ -33,6 +33,7 @@ export class TaskLoop {
     this.#opened = opened;
     this.#folding = this.#makeFolding();
     this.#subscription = options.broker.subscribe(() => this.#onChange());
+    this.task.asking.open(this.#clock, () => this.#wakeUp());
   }
 
   /** Undefined where `signal` has ended it before. */
@@ -64,7 +65,8 @@ export class TaskLoop {
       const unfolded = `${this.unfoldedBytes} bytes of changelog are not in the state file yet`;
       return `folding: ${unfolded}${because}`;
     }
-    return this.task.errors.waitingFor ?? (problem === undefined ? undefined : `folding${because}`);
+    const held = this.task.errors.waitingFor ?? this.task.asking.waitingFor;
+    return held ?? (problem === undefined ? undefined : `folding${because}`);
   }
 
   /** Until more is folded: too much changelog waits for it, or too much memory. */
@@ -106,12 +108,13 @@ export class TaskLoop {
     while (!task.turn() && !task.isFull()) await soon(this.#clock);
     if (task.parts.state.changes > changesInTurn) await soon(this.#clock);
     const commit = task.endEpoch();
+    task.asking.ask();
     if (commit !== undefined) await this.#commit(commit);
     if (task.hasInput() || task.isDue()) {
       if (commit === undefined) await soon(this.#clock);
-    } else if (this.#stopping === 'drained') {
+    } else if (this.#stopping === 'drained' && !task.asking.isOpen) {
       this.#drainOn();
-    } else if (this.#stopping === 'no') {
+    } else if (this.#stopping !== 'now') {
       await this.#wait(task.wakeInMs());
     }
   }
@@ -166,6 +169,7 @@ export class TaskLoop {
   }
 
   async #close(): Promise<void> {
+    this.task.asking.close();
     this.#subscription.close();
     this.#timer?.cancel();
     await this.#folding?.close();

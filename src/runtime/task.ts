@@ -15,12 +15,15 @@
 import type { Appended, Commit } from '../broker/index.ts';
 import { assert, type Clock } from '../platform/index.ts';
 import type { TaskState, ValueStore } from '../state/index.ts';
+import type { Answer } from './asking/answer.ts';
+import type { AsyncSteps } from './asking/async-steps.ts';
 import type { Chain } from './chain.ts';
 import { CommitBuilder } from './commit-builder.ts';
+import { DueWork } from './due-work.ts';
 import type { EpochLimit } from './epoch-limit.ts';
 import type { EpochRecorder } from './epoch-log.ts';
 import type { EpochRecord } from './epoch-record.ts';
-import type { OperatorContext, TimedOperator } from './operator.ts';
+import type { OperatorContext } from './operator.ts';
 import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
@@ -48,6 +51,7 @@ export interface TaskParts {
    * clock: so it is in a replay, where nothing may depend on when it runs.
    */
   readonly nowFollowsRecords: boolean;
+  readonly asking: AsyncSteps;
 }
 
 type Decided = Pick<EpochRecord, 'idle' | 'watermark'>;
@@ -61,17 +65,15 @@ export class Task {
   readonly #parts: TaskParts;
   readonly #commits: CommitBuilder;
   readonly #errors: RecordErrors;
+  readonly #due: DueWork;
   #epochBegan = 0;
   /** Whether the epoch has read a record that has a time. */
   #hasMoved = false;
   /** What the epoch has done so far. */
   readonly #done: { records: number; fired: number } = { records: 0, fired: 0 };
   #recordsRead = 0;
-  #current: PartitionInput | undefined;
-  #inOperator = false;
   #draining = 0;
   #isDone = false;
-  #endsFiring = false;
   #timeChanged = false;
   /** What the epoch has yet to begin with. */
   #beginTime: (() => void) | undefined;
@@ -82,7 +84,8 @@ export class Task {
     this.#parts = parts;
     this.#commits = new CommitBuilder(parts);
     this.#errors = new RecordErrors(parts);
-    for (const operator of parts.chain.timed) operator.watermark = parts.time.settled;
+    parts.chain.timed.restore(parts.time.settled, parts.timeStore.get(ownKey)?.steps);
+    this.#due = new DueWork(parts, this.#errors);
     for (const input of parts.inputs) this.#errors.passOver(input, () => this.#countRead());
   }
 
@@ -99,9 +102,15 @@ export class Task {
     return this.#errors;
   }
 
-  /** Whether a partition has records that were not read yet. */
+  /** The steps that ask outside. */
+  get asking(): AsyncSteps {
+    return this.#parts.asking;
+  }
+
+  /** Whether a partition has records that can be read now. */
   hasInput(): boolean {
-    const { inputs, broker } = this.#parts;
+    const { inputs, broker, asking } = this.#parts;
+    if (asking.full !== undefined) return false;
     return inputs.some((input) => input.position < broker.endOf(input));
   }
 
@@ -110,8 +119,9 @@ export class Task {
    * ended before it was done, so that nobody knows yet whether the task has caught up.
    */
   isDue(): boolean {
-    const { nowFollowsRecords, context, clock } = this.#parts;
-    return !this.#isDone || this.#isDueAt(nowFollowsRecords ? context.now : clock.now());
+    const { asking, nowFollowsRecords, context, clock } = this.#parts;
+    if (asking.hasAnswers || (!this.#isDone && asking.full === undefined)) return true;
+    return this.#due.isDueAt(nowFollowsRecords ? context.now : clock.now());
   }
 
   /** In how many ms the clock alone gives the task something to do; Infinity for never. */
@@ -121,9 +131,8 @@ export class Task {
     // What event time can't reach in silence waits for a record, not for the clock.
     const next = this.#nextEventTime();
     const reached = next <= this.#lastEventTime() ? next : Number.POSITIVE_INFINITY;
-    let wake = time.wakeInMs(clock.monotonicMs(), reached);
-    for (const operator of chain.timed) wake = Math.min(wake, operator.nextProcessingTime() - now);
-    return Math.max(0, Math.ceil(wake));
+    const wake = time.wakeInMs(clock.monotonicMs(), reached);
+    return Math.max(0, Math.ceil(Math.min(wake, chain.timed.nextProcessingTime() - now)));
   }
 
   /** Lets event time run to the end of what is waiting, once all input is read: for a drain. */
@@ -132,23 +141,26 @@ export class Task {
   }
 
   get drained(): boolean {
+    if (this.#parts.asking.isOpen) return false;
     return this.#draining === 0 || this.#nextEventTime() === Number.POSITIVE_INFINITY;
   }
 
   /**
-   * Notes the ends and reads the clocks. Fails where a partition's next record can't be read. A
-   * replay says what was decided.
+   * Notes the ends, reads the clocks and takes the answers that have come. Fails where a
+   * partition's next record can't be read. A replay says what was decided, and answered.
    */
-  beginEpoch(decided?: Decided): void {
-    const { clock, context, inputs, limit, nowFollowsRecords } = this.#parts;
+  beginEpoch(decided?: Decided, answers?: readonly Answer[]): void {
+    const { clock, context, inputs, limit, asking, nowFollowsRecords } = this.#parts;
     if (!nowFollowsRecords) context.now = clock.now();
     this.#epochBegan = clock.monotonicMs();
     limit.beginEpoch();
     this.#done.records = 0;
     this.#done.fired = 0;
+    this.#due.beginEpoch(this.#done);
     this.#isDone = false;
     this.#hasMoved = false;
     this.#decided = nothingDecided;
+    asking.take(answers);
     for (const input of inputs) input.noteEnd();
     this.#beginTime = () => this.#decideTime(decided);
     if (!this.#isSkipping()) this.#goOnWithTime();
@@ -188,32 +200,33 @@ export class Task {
 
   /** What only the clock knows, or a drain: who is idle, and how far time goes without records. */
   #decide(): Decided {
-    const { context, inputs, time, recorder } = this.#parts;
+    const { context, inputs, time, recorder, asking } = this.#parts;
     time.updateIdleness(this.#epochBegan);
     const idle = recorder.idleness();
     const nothingNew = inputs.every((input) => !input.hasNext);
     const quiet = time.quietWatermark(this.#epochBegan, nothingNew, this.#lastEventTime());
     if (quiet > time.watermark && quiet >= this.#nextEventTime()) return { idle, watermark: quiet };
-    const drains = this.#draining > 0 && nothingNew && !this.#isDueAt(context.now);
+    const isWaiting = asking.isOpen || this.#due.isDueAt(context.now);
+    const drains = this.#draining > 0 && nothingNew && !isWaiting;
     return { idle, watermark: drains ? this.#drainStep() : undefined };
   }
 
   /** Works on the epoch for one turn of the event loop; true once it is done. */
   turn(): boolean {
     this.#parts.limit.beginTurn();
-    this.#endsFiring = false;
+    this.#due.beginTurn();
     try {
       this.#isDone = this.#work();
     } catch (error) {
-      throw this.#located(error);
+      throw this.#errors.located(error);
     }
     return this.#isDone;
   }
 
   /** Whether the epoch is long enough to be committed although it is not done. */
   isFull(): boolean {
-    const { limit, chain, state } = this.#parts;
-    if (this.#errors.pauseMs > 0) return true;
+    const { limit, chain, state, asking } = this.#parts;
+    if (this.#errors.pauseMs > 0 || asking.full !== undefined) return true;
     let bytes = 0;
     for (const output of chain.outputs) bytes += output.bytes;
     return limit.endsEpoch(this.#done, state.changes, bytes);
@@ -221,15 +234,22 @@ export class Task {
 
   /** What the epoch did; undefined where it did nothing. */
   endEpoch(): Commit | undefined {
-    const { time, timeStore } = this.#parts;
+    const { time } = this.#parts;
     const hasRead = this.#hasMoved;
     time.endEpoch(this.#isDone, hasRead, this.#epochBegan);
-    if (this.#timeChanged || hasRead) timeStore.put(ownKey, time.snapshot());
-    this.#timeChanged = false;
+    if (this.#timeChanged || hasRead || this.#due.movesTime) this.#keepTime();
+    const { endsFiring } = this.#due;
     const { idle, watermark } = this.#decided;
     const { fired } = this.#done;
     const failed = this.#errors.takeLeftOut();
-    return this.#commits.end({ idle, watermark, fired, endsFiring: this.#endsFiring, failed });
+    return this.#commits.end({ idle, watermark, fired, endsFiring, failed });
+  }
+
+  #keepTime(): void {
+    const { time, timeStore, chain } = this.#parts;
+    const steps = chain.timed.snapshot();
+    timeStore.put(ownKey, steps === undefined ? time.snapshot() : { ...time.snapshot(), steps });
+    this.#timeChanged = false;
   }
 
   /** The commit of the epoch is durable: what was answered to it. */
@@ -247,11 +267,12 @@ export class Task {
 
   #work(): boolean {
     if (this.#isSkipping() && !this.#skipOn()) return false;
-    if (!this.#fireDue()) return false;
-    const { inputs } = this.#parts;
+    if (!this.#due.run()) return false;
+    const { inputs, asking } = this.#parts;
     for (;;) {
       const first = earliestOf(inputs, -1);
       if (first === -1) return true;
+      if (asking.full !== undefined) return false;
       if (!this.#runInput(first, earliestOf(inputs, first))) return false;
     }
   }
@@ -261,7 +282,7 @@ export class Task {
    * up.
    */
   #runInput(index: number, bound: number): boolean {
-    const { inputs, time, limit } = this.#parts;
+    const { inputs, time, limit, asking } = this.#parts;
     const input = inputs[index];
     assert(input !== undefined, 'the earliest input exists');
     const boundTime = inputs[bound]?.time ?? Number.POSITIVE_INFINITY;
@@ -277,7 +298,7 @@ export class Task {
       this.#hasMoved = true;
       const next = input.hasNext ? input.time : Number.NEGATIVE_INFINITY;
       time.observe(index, recordTime, next, othersMin, this.#epochBegan);
-      if (input.isSkipping || !this.#fireDue()) return false;
+      if (input.isSkipping || !this.#due.run() || asking.full !== undefined) return false;
     }
     return true;
   }
@@ -287,21 +308,24 @@ export class Task {
     const { nowFollowsRecords, context } = this.#parts;
     if (!nowFollowsRecords || input.timestamp <= context.now) return true;
     context.now = input.timestamp;
-    return this.#fireDue();
+    return this.#due.run();
   }
 
   /** False where the record is to be tried again. */
   #process(input: PartitionInput): boolean {
-    this.#current = input;
-    this.#inOperator = true;
+    this.#errors.enter(input);
     const { context } = this.#parts;
     context.key = input.key;
     context.sourcePartition = input.partition;
-    const { receiver, node } = input.source;
+    context.origin = input;
+    const { node } = input.source;
     let isDone = true;
-    if (this.#errors.mayFail(node)) isDone = this.#errors.run(input);
-    else receiver.receive(input.value, input.time, input.key);
-    this.#inOperator = false;
+    if (this.#errors.mayFail(node)) {
+      isDone = this.#errors.runRecord(input, () => receive(input));
+    } else {
+      receive(input);
+    }
+    this.#errors.leave();
     if (isDone) this.#countRead();
     return isDone;
   }
@@ -309,65 +333,6 @@ export class Task {
   #countRead(): void {
     this.#done.records++;
     this.#recordsRead++;
-  }
-
-  /**
-   * Fires what is due before the next record: because the watermark or the clock has moved, or
-   * because a record or timer has set a timer for a time that has passed. False where time is up.
-   */
-  #fireDue(): boolean {
-    const { time, context } = this.#parts;
-    if (time.watermark !== time.settled && !this.#fireEvents()) return false;
-    while (this.#isDueAt(context.now)) {
-      if (!this.#fireEvents() || !this.#fireFirstProcessing()) return false;
-    }
-    return true;
-  }
-
-  #isDueAt(now: number): boolean {
-    const { chain, time } = this.#parts;
-    for (const operator of chain.timed) {
-      if (operator.nextEventTime() <= time.watermark) return true;
-      if (operator.nextProcessingTime() <= now) return true;
-    }
-    return false;
-  }
-
-  /**
-   * Brings the operators to the task's watermark, upstream ones first, firing what is due; false
-   * where time is up.
-   */
-  #fireEvents(): boolean {
-    const { time, chain } = this.#parts;
-    const { watermark } = time;
-    for (const operator of chain.timed) {
-      operator.watermark = watermark;
-      while (operator.nextEventTime() <= watermark) {
-        this.#timeChanged = true;
-        if (!this.#fire(operator, 'event')) return false;
-      }
-    }
-    time.settled = watermark;
-    return true;
-  }
-
-  /** One, because it may set event-time timers, which come before the next one. */
-  #fireFirstProcessing(): boolean {
-    const { chain, context } = this.#parts;
-    const due = chain.timed.find((operator) => operator.nextProcessingTime() <= context.now);
-    return due === undefined || this.#fire(due, 'processing');
-  }
-
-  /** False where time is up. */
-  #fire(operator: TimedOperator, kind: 'event' | 'processing'): boolean {
-    this.#current = undefined;
-    this.#inOperator = true;
-    if (kind === 'event') operator.fireEvent();
-    else operator.fireProcessing();
-    this.#inOperator = false;
-    this.#done.fired++;
-    this.#endsFiring = this.#parts.limit.endsAfterFiring(this.#done);
-    return !this.#endsFiring;
   }
 
   /** How far a drain moves event time; undefined: nowhere. */
@@ -378,21 +343,14 @@ export class Task {
   }
 
   #nextEventTime(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const operator of this.#parts.chain.timed) next = Math.min(next, operator.nextEventTime());
-    return next;
+    return this.#parts.chain.timed.nextEventTime(this.#parts.time.watermark);
   }
 
   #lastEventTime(): number {
-    let last = Number.NEGATIVE_INFINITY;
-    for (const operator of this.#parts.chain.timed) last = Math.max(last, operator.lastEventTime());
-    return last;
+    return this.#parts.chain.timed.lastEventTime();
   }
+}
 
-  /** Says where a function of the user failed. */
-  #located(error: unknown): unknown {
-    if (!this.#inOperator) return error;
-    this.#inOperator = false;
-    return this.#errors.located(error, this.#current);
-  }
+function receive({ source, value, time, key }: PartitionInput): void {
+  source.receiver.receive(value, time, key);
 }

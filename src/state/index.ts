@@ -41,3 +41,4 @@ export {
   TaskState,
   type TaskStateOptions,
 } from './task-state.ts';
+export type { UndoJournal } from './undo-journal.ts';

@@ -15,6 +15,7 @@
  * not be changed in place.
  */
 import type { Codec, Version } from '../formats/index.ts';
+import type { UndoJournal } from './undo-journal.ts';
 
 /**
  * A key in the form that stores use: one character for its key group (0 to 127), then one character
@@ -139,6 +140,8 @@ export interface StoreRegistry {
   map<Item, Value>(declaration: MapDeclaration<Item, Value>): MapStore<Item, Value>;
   /** Drops a store that is on disk and not wanted any more; does nothing where there is none. */
   drop(name: string): void;
+  /** What a record that fails takes back; for what operators keep in memory beside their stores. */
+  readonly journal: UndoJournal;
   /** Calls `run` once the stores hold what was committed, before anything else uses them. */
   onRecovered(run: () => void): void;
 }

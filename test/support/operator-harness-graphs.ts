@@ -41,7 +41,7 @@ function handingNode(node: GraphNode, how: Handing): GraphNode {
       return eventTime === undefined ? node : { ...node, eventTime: (v) => eventTime(pass(v)) };
     }
     case 'map':
-      return { ...node, map: (value) => pass(node.map(pass(value))) };
+      return { ...node, map: (value: unknown) => pass(node.map(pass(value))) };
     case 'filter':
       return { ...node, keep: (value) => node.keep(pass(value)) };
     case 'flatMap':
@@ -63,6 +63,18 @@ function handingNode(node: GraphNode, how: Handing): GraphNode {
     }
     case 'process':
       return { ...node, definition: handingProcess(node.definition, how, how.state(node.label)) };
+    case 'broadcast': {
+      const { onBroadcast } = node;
+      return { ...node, onBroadcast: (value, context) => onBroadcast(pass(value), context) };
+    }
+    case 'mapAsync': {
+      const { map, memo } = node;
+      return {
+        ...node,
+        map: async (value, context) => pass(await map(pass(value), context)),
+        memo: memo && { ...memo, key: (value) => pass(memo.key(pass(value))) },
+      };
+    }
     case 'window': {
       const { aggregate, result } = node;
       const add: typeof aggregate.add = (accumulator, value, timestamp) =>
@@ -87,7 +99,7 @@ function handingProcess(
   { pass }: Handing,
   state: boolean,
 ): ProcessDefinition {
-  const { onRecord, onTimer, onExpire, onSlice } = definition;
+  const { onRecord, onTimer, onExpire, onSlice, onKey } = definition;
   const contextOf = (context: ProcessContext) => (state ? handingContext(context, pass) : context);
   return {
     ...definition,
@@ -102,6 +114,7 @@ function handingProcess(
         : (expired, context) => passEach(onExpire(pass(expired), contextOf(context)), pass),
     onSlice:
       onSlice === undefined ? undefined : (context) => passEach(onSlice(contextOf(context)), pass),
+    onKey: onKey && ((context) => passEach(onKey(contextOf(context)), pass)),
   };
 }
 

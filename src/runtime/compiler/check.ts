@@ -1,5 +1,6 @@
 /** Pass: refuses graphs that can't mean anything, naming the step and the remedy. */
 import { MillraceError } from '../../platform/index.ts';
+import { streamKeysOf } from '../asking/stream-keys.ts';
 import {
   deadLettersOf,
   type Graph,
@@ -21,6 +22,22 @@ export function checkGraph(graph: Graph): void {
   checkSources(graph, sources);
   checkLoops(graph, sources, sinks);
   checkDeadLetters(graph, sources, sinks);
+  checkKeptKeys(graph);
+}
+
+/** A step that keeps its inputs must be able to read their keys. */
+function checkKeptKeys(graph: Graph): void {
+  for (const node of graph.nodes) {
+    if (node.kind !== 'mapAsync') continue;
+    const keys = streamKeysOf(graph, node);
+    const codecs = new Set(keys.map(({ codec }) => codec.name));
+    if (codecs.size === 1) continue;
+    throw invalid(
+      graph,
+      `mapAsync() reads records whose keys have several codecs (${[...codecs].join(', ')}). ` +
+        'Call keyBy() before it',
+    );
+  }
 }
 
 function checkDeadLetters(

@@ -9,6 +9,7 @@ import {
   type Graph,
   type GraphNode,
   inputsOf,
+  type MapAsyncNode,
   type ProcessDefinition,
   type StateSpec,
 } from '../graph.ts';
@@ -30,7 +31,7 @@ export function describeGraph(graph: Graph): string {
     lines.push(`${'  '.repeat(depth)}${from}${describeNode(node, names.get(node.id))}`);
     for (const { child, input, isFirst } of readersOf(graph, node)) {
       if (isFirst) walk(child, input.port, depth + 1);
-      else lines.push(`${'  '.repeat(depth + 1)}${into(child, input)}`);
+      else lines.push(`${'  '.repeat(depth + 1)}${into(child, input, names.get(child.id))}`);
     }
   };
   for (const node of graph.nodes) if (node.kind === 'source') walk(node, 'out', 1);
@@ -52,10 +53,10 @@ function readersOf(graph: Graph, { id }: GraphNode): Reader[] {
   );
 }
 
-/** A union stands below its first input; the others say that they go there. */
-function into(union: GraphNode, { port }: Edge): string {
+/** A step stands below its first input; the others say that they go there. */
+function into(node: GraphNode, { port }: Edge, identity: string | undefined): string {
   const from = port === 'out' ? '' : `${port}: `;
-  return `${from}into union ${union.id}`;
+  return `${from}into ${node.kind === 'union' ? `union ${node.id}` : `[state ${identity}]`}`;
 }
 
 function describeNode(node: GraphNode, identity: string | undefined): string {
@@ -81,6 +82,10 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
       );
     case 'process':
       return `${node.label} [state ${identity}]${describeState(node.definition)}`;
+    case 'broadcast':
+      return `broadcast${named}${describeState(node)}`;
+    case 'mapAsync':
+      return `mapAsync ${node.order}${describeAsking(node)} [state ${identity}]`;
     case 'window':
       return (
         `window ${describeWindows(node.assigner)} ${node.aggregate.name} [state ${identity}]` +
@@ -164,7 +169,15 @@ function describePolicy({ onError }: GraphNode & { kind: 'source' }): string {
   return `, on error: ${again}${last}`;
 }
 
-function describeState({ state }: ProcessDefinition): string {
+function describeAsking({ capacity, timeoutMs, retry, memo }: MapAsyncNode): string {
+  const limit = timeoutMs === Number.POSITIVE_INFINITY ? '' : `, ${formatMs(timeoutMs)} each`;
+  const again =
+    retry === undefined ? '' : `, ${retry.times} more tries from ${formatMs(retry.backOffMs)} on`;
+  const kept = memo === undefined ? '' : `, memo${describeTtl(memo.ttl)}`;
+  return `, ${capacity} at once${limit}${again}${kept}`;
+}
+
+function describeState({ state }: Pick<ProcessDefinition, 'state'>): string {
   const pieces = Object.entries(state).map(
     ([name, spec]) => `${name}: ${describeSpec(spec)}${describeTtl(spec.ttl)}`,
   );

@@ -14,13 +14,17 @@ export function nameSteps(graph: Graph): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
   const owners = new Map<string, GraphNode>();
   for (const node of graph.nodes) {
-    if (node.kind !== 'window' && node.kind !== 'process') continue;
+    if (!keepsState(node)) continue;
     const name = node.name ?? deriveName(graph, node);
     if (owners.has(name)) throw ambiguous(graph, name, node.name !== undefined);
     owners.set(name, node);
     names.set(node.id, name);
   }
   return names;
+}
+
+function keepsState({ kind }: GraphNode): boolean {
+  return kind === 'window' || kind === 'process' || kind === 'mapAsync';
 }
 
 /** How errors name a step: its name, or its kind and place. */
@@ -46,12 +50,7 @@ function deriveName(graph: Graph, node: GraphNode): string {
 
 /** The topics that a node's records come from, in the order in which the job names them. */
 function sourcesOf(graph: Graph, node: GraphNode): string[] {
-  const found = new Set<GraphNode>();
-  const walk = (of: GraphNode) => {
-    if (of.kind === 'source') found.add(of);
-    for (const input of parentsOf(graph, of)) walk(input);
-  };
-  walk(node);
+  const found = new Set([node, ...nodesBefore(graph, node)]);
   return graph.nodes.flatMap((n) => (n.kind === 'source' && found.has(n) ? [n.topic.name] : []));
 }
 
@@ -74,6 +73,20 @@ export function keyByOf(graph: Graph, node: GraphNode): KeyByNode | undefined {
 /** The nodes whose records a node reads. */
 export function parentsOf(graph: Graph, node: GraphNode): GraphNode[] {
   return inputsOf(node).flatMap(({ node: id }) => graph.nodes[id] ?? []);
+}
+
+/** All nodes whose records lead to those of a node. */
+export function nodesBefore(graph: Graph, node: GraphNode): ReadonlySet<GraphNode> {
+  const before = new Set<GraphNode>();
+  const walk = (of: GraphNode) => {
+    for (const parent of parentsOf(graph, of)) {
+      if (before.has(parent)) continue;
+      before.add(parent);
+      walk(parent);
+    }
+  };
+  walk(node);
+  return before;
 }
 
 function ambiguous(graph: Graph, name: string, given: boolean): MillraceError {

@@ -58,7 +58,7 @@ const writtenCodec: Codec<Written> = {
 };
 
 /** The place of an element in its list: texts sort as places do. In SQL `printf('%016d')`. */
-const index: Codec<unknown> = {
+export const index: Codec<unknown> = {
   name: 'index',
   text: true,
   encode: (place) => Buffer.from(String(place).padStart(16, '0')),

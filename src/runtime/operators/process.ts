@@ -8,11 +8,13 @@
  * order of their ends, before the timers of the same time. Work of a record that goes on in slices
  * comes before all of that.
  */
-import type { TimedStore } from '../../state/index.ts';
+import type { StateKey, TimedStore } from '../../state/index.ts';
 import type { ProcessContext, ProcessDefinition, TimedValue, TimerService } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
 import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
+import type { State } from '../state.ts';
 import { timeMax } from '../time/time-max.ts';
+import type { VisitedKeys } from './broadcast.ts';
 import type { Expiry } from './expiry.ts';
 import type { Moment } from './moment.ts';
 import type { DeclaredState } from './states.ts';
@@ -30,6 +32,10 @@ export interface ProcessParts {
   readonly processingTimers: TimedStore<true>;
   /** Keys whose work goes on, by the time of its record; undefined where the step has none. */
   readonly slices: TimedStore<true> | undefined;
+  /** What all keys see; see broadcast.ts. */
+  readonly broadcast: Readonly<Record<string, Partial<State>>>;
+  /** The keys that have state, where they are to be visited. */
+  readonly visited?: VisitedKeys | undefined;
   readonly next: Receiver;
   /** Undefined: nobody reads the late stream; records are only counted. */
   readonly late: Receiver | undefined;
@@ -73,6 +79,19 @@ export class ProcessOperator implements Receiver, TimedOperator {
     this.#begin(keyOf === undefined ? (key ?? noKey) : keys.of(keyOf(value)));
     this.#keyOut = key;
     this.#emit(this.#parts.definition.onRecord(value, this.#userContext));
+    this.#noteKey();
+  }
+
+  /** A broadcast record has asked for it: `timestamp` is its event time. */
+  visit(key: StateKey, timestamp: number): void {
+    const { keys, context, definition, visited } = this.#parts;
+    if (!this.#hasState(key)) {
+      visited?.delete(key);
+      return;
+    }
+    this.#moment.ofRecord(timestamp, this.watermark, context.now);
+    this.#begin(keys.ofState(key));
+    this.#emit(definition.onKey?.(this.#userContext));
   }
 
   nextEventTime(): number {
@@ -159,6 +178,7 @@ export class ProcessOperator implements Receiver, TimedOperator {
     this.#setTime(kind, time);
     this.#begin(this.#parts.keys.ofState(timer.key));
     this.#emit(this.#parts.definition.onTimer?.({ kind, time }, this.#userContext));
+    this.#noteKey();
   }
 
   #expire(kind: 'event' | 'processing', { state, isMap, expiry }: NamedExpiry, time: number): void {
@@ -166,11 +186,26 @@ export class ProcessOperator implements Receiver, TimedOperator {
     context.step = this.step;
     this.#setTime(kind, time);
     const expired = expiry.check();
-    if (expired === undefined || definition.onExpire === undefined) return;
-    this.#begin(keys.ofState(expired.key));
-    const { item, value } = expired;
-    const entry = isMap ? { state, item, value } : { state, value };
-    this.#emit(definition.onExpire(entry, this.#userContext));
+    if (expired === undefined) return;
+    if (definition.onExpire !== undefined) {
+      this.#begin(keys.ofState(expired.key));
+      const { item, value } = expired;
+      const entry = isMap ? { state, item, value } : { state, value };
+      this.#emit(definition.onExpire(entry, this.#userContext));
+    }
+    const { visited } = this.#parts;
+    if (visited !== undefined && !this.#hasState(expired.key)) visited.delete(expired.key);
+  }
+
+  /** The key in work may have come to have state. That it has none any more shows in a visit. */
+  #noteKey(): void {
+    const { visited } = this.#parts;
+    const { state: key } = this.#key;
+    if (visited !== undefined && !visited.has(key) && this.#hasState(key)) visited.add(key);
+  }
+
+  #hasState(key: StateKey): boolean {
+    return Object.values(this.#parts.state).some((declared) => declared.has(key));
   }
 
   #adopt(expiry: Expiry): void {
@@ -231,6 +266,7 @@ export class ProcessOperator implements Receiver, TimedOperator {
         return context.now;
       },
       state: Object.fromEntries(states),
+      broadcast: this.#parts.broadcast,
       timers: {
         event: this.#timerService(eventTimers),
         processing: this.#timerService(processingTimers),

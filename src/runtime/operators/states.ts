@@ -1,6 +1,6 @@
 /** Makes the state of a process step out of stores: one object for each, for the current key. */
 import { MillraceError, unreachable } from '../../platform/index.ts';
-import type { KeyFormat, StoreRegistry } from '../../state/index.ts';
+import type { KeyFormat, StateKey, StoreRegistry } from '../../state/index.ts';
 import { ttlMs } from '../duration.ts';
 import type { AggregatingSpec, MapSpec, ReducingSpec, StateSpec, ValueSpec } from '../graph.ts';
 import type {
@@ -20,6 +20,8 @@ import type { Moment } from './moment.ts';
 /** A piece of state, for the key of the moment. */
 export interface DeclaredState {
   readonly state: State;
+  /** Whether a key has an entry, be it one whose life is over. It lives no longer for that. */
+  has(key: StateKey): boolean;
   /** Undefined where entries live until they are removed. */
   readonly expiry: Expiry | undefined;
 }
@@ -53,23 +55,23 @@ class StateDeclaration {
     const spec = this.#spec;
     switch (spec.kind) {
       case 'value': {
-        const { values, expiry } = this.#values(spec);
-        return { state: this.#valueState(values), expiry };
+        const { values, ...declared } = this.#values(spec);
+        return { ...declared, state: this.#valueState(values) };
       }
       case 'list':
         return this.#list(spec.codec);
       case 'map':
         return this.#map(spec);
       case 'reducing': {
-        const { values, expiry } = this.#values({ codec: spec.codec });
-        return { state: this.#reducingState(values, spec), expiry };
+        const { values, ...declared } = this.#values({ codec: spec.codec });
+        return { ...declared, state: this.#reducingState(values, spec) };
       }
       case 'aggregating': {
         const { aggregate } = spec;
         const { codec, name: shape } = aggregate;
-        const declared = { codec, shape, changedInPlace: true };
-        const { values, expiry } = this.#values(declared, aggregate.result);
-        return { state: this.#aggregatingState(values, spec), expiry };
+        const kept = { codec, shape, changedInPlace: true };
+        const { values, ...declared } = this.#values(kept, aggregate.result);
+        return { ...declared, state: this.#aggregatingState(values, spec) };
       }
       default:
         return unreachable(spec);
@@ -79,12 +81,13 @@ class StateDeclaration {
   #values(
     { codec, shape = '', changedInPlace = false }: Omit<ValueSpec<unknown>, 'kind' | 'ttl'>,
     resultOf?: (value: unknown) => unknown,
-  ): { readonly values: Values; readonly expiry: Expiry | undefined } {
+  ): Omit<DeclaredState, 'state'> & { readonly values: Values } {
     const { stores, keyCodec } = this.#context;
     const name = this.#name;
     const store = stores.value({ name, keyCodec, value: codec, shape, changedInPlace });
     const expiry = this.#expiry(valueCells(store, keyCodec, resultOf));
-    return { values: expiry === undefined ? store : ageingValues(store, expiry), expiry };
+    const values = expiry === undefined ? store : ageingValues(store, expiry);
+    return { values, has: (key) => store.get(key) !== undefined, expiry };
   }
 
   #valueState(store: Values): ValueState<unknown> {
@@ -113,7 +116,7 @@ class StateDeclaration {
       values: () => lists.values(moment.key),
       clear: () => lists.clear(moment.key),
     };
-    return { state, expiry };
+    return { state, has: (key) => isAny(store.values(key)), expiry };
   }
 
   #map({ item, codec }: MapSpec<unknown, unknown>): DeclaredState {
@@ -122,6 +125,7 @@ class StateDeclaration {
     const expiry = this.#expiry(mapCells(store, keyCodec, item));
     return {
       state: this.#mapState(expiry === undefined ? store : ageingMaps(store, expiry)),
+      has: (key) => isAny(store.entries(key)),
       expiry,
     };
   }
@@ -201,4 +205,9 @@ class StateDeclaration {
 
 function* pick(entries: Iterable<[unknown, unknown]>, at: 0 | 1): Iterable<unknown> {
   for (const entry of entries) yield entry[at];
+}
+
+function isAny(elements: Iterable<unknown>): boolean {
+  for (const _ of elements) return true;
+  return false;
 }

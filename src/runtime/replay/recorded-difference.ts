@@ -59,7 +59,7 @@ function differenceOf(then: EpochRecord, again: Uint8Array | undefined, inputs: 
     return 'reads other records now, or in another order';
   }
   if (then.fired !== now.fired) {
-    return `fired ${then.fired} windows, timers and ends of state, and now ${now.fired}`;
+    return `fired ${then.fired} windows, timers, answers and ends of state, and now ${now.fired}`;
   }
   return then.outputs === now.outputs ? 'goes another way now' : 'writes other records now';
 }

@@ -18,6 +18,7 @@
 import type { Commit, TopicPartition } from '../../broker/index.ts';
 import type { Clock } from '../../platform/index.ts';
 import type { TaskState } from '../../state/index.ts';
+import type { Answer } from '../asking/answer.ts';
 import { assembleTask, type TaskLog } from '../assemble-task.ts';
 import type { EpochCounts, EpochLimit } from '../epoch-limit.ts';
 import type { LeftOut, Recorded } from '../epoch-log.ts';
@@ -70,15 +71,21 @@ export class Repetition {
     throw notRepeatable(purpose, `from epoch ${epoch} on it read ${names}, and now it does not.`);
   }
 
-  /** What the epoch commits when it is repeated; undefined where it does nothing. */
-  async repeat({ record, clockMs, format }: Recorded<EpochRecord>): Promise<Commit | undefined> {
+  /**
+   * What the epoch commits when it is repeated, with the answers that it took; undefined where it
+   * does nothing.
+   */
+  async repeat(
+    { record, clockMs, format }: Recorded<EpochRecord>,
+    answers: readonly Answer[],
+  ): Promise<Commit | undefined> {
     const { task } = this;
     this.#clockMs = clockMs;
     if (record.isStart) return task.firstCommit();
     this.#log.endAsRecorded(record, task);
     this.#limit.endAsRecorded(record);
     if (tellsFailures(format)) task.errors.leaveOut(leftOutOf(record, task));
-    task.beginEpoch(record);
+    task.beginEpoch(record, answers);
     while (!task.turn() && !task.isFull()) await this.#turns.next();
     if (task.parts.state.changes > changesInTurn) await this.#turns.next();
     return task.endEpoch();

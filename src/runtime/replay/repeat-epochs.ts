@@ -12,6 +12,7 @@ import {
   RecordCursor,
 } from '../../broker/index.ts';
 import { assert, type Clock, isMillraceError, messageOf } from '../../platform/index.ts';
+import { RecordedAnswers } from '../asking/answer.ts';
 import type { TaskLog } from '../assemble-task.ts';
 import { epochsOf, type Recorded, readEpochs } from '../epoch-log.ts';
 import type { EpochRecord } from '../epoch-record.ts';
@@ -47,6 +48,7 @@ export interface RepeatOptions {
 
 export class RepeatedEpochs {
   readonly #options: RepeatOptions;
+  readonly #answers: RecordedAnswers;
   /** From one opening to the next. */
   #repetition: Repetition | undefined;
   #before: TaskCounts = noCounts;
@@ -54,6 +56,7 @@ export class RepeatedEpochs {
 
   constructor(options: RepeatOptions) {
     this.#options = options;
+    this.#answers = new RecordedAnswers(options.broker, options.task);
   }
 
   get counts(): TaskCounts {
@@ -81,7 +84,8 @@ export class RepeatedEpochs {
     const { purpose, file, write } = this.#options;
     try {
       const repetition = await this.#repetitionOf(recorded);
-      const commit = await repetition.repeat(recorded);
+      const answers = this.#answers.of(recorded.epoch);
+      const commit = await repetition.repeat(recorded, answers);
       const again = commit === undefined ? undefined : this.#recordOf(commit);
       requireSame(purpose, recorded, again, repetition.task.parts.inputs.length);
       if (commit !== undefined) await write(commit.appends);

@@ -19,6 +19,7 @@ import {
 import { checkGraph } from '../compiler/check.ts';
 import { nameSteps } from '../compiler/names.ts';
 import type { EpochBudget } from '../epoch-limit.ts';
+import { asksOutside } from '../graph.ts';
 import { Log, openLog } from '../log.ts';
 import { taskNameOf } from '../open-task.ts';
 import { epochDefaults, type Job, stateMemoryDefaultOf } from '../run.ts';
@@ -118,6 +119,12 @@ const optionNames = [
 export async function replay(job: Job, options: ReplayOptions): Promise<ReplaySummary> {
   checkReplayOptions(options);
   checkGraph(job.graph);
+  if (asksOutside(job.graph) && options.asRecorded !== true) {
+    throw invalid(
+      `Job "${job.name}" asks outside (mapAsync), and would be answered otherwise now. Replay it ` +
+        'with { asRecorded: true } (--as-recorded), which takes the answers of then.',
+    );
+  }
   nameSteps(job.graph);
   const { data, broker, stateDirectory } = options;
   if (broker !== undefined) {

@@ -45,6 +45,8 @@ export interface TimeSnapshot {
   readonly settled: number | null;
   /** Highest event time and idleness of each partition, by its name. */
   readonly partitions: Readonly<Record<string, readonly [highest: number | null, idle: 0 | 1]>>;
+  /** The watermark of each step, by its name, where some wait for answers. */
+  readonly steps?: Readonly<Record<string, number | null>>;
 }
 
 const none = Number.NEGATIVE_INFINITY;
