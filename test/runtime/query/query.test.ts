@@ -70,6 +70,7 @@ describe('a query beside a running job', () => {
     const paying = (async () => {
       while (!done) await pay(50);
     })();
+    await expect.poll(() => handle.metrics().commits).toBeGreaterThan(0); // it has its state
     const seen: { readonly epoch: number; readonly moved: number }[] = [];
     for (let i = 0; i < 3; i++) {
       const { rows, asOf } = await query<{ total: number; moved: number }>(directory, totals);
