@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   resolve: {
     alias: {
+      'millrace/connectors': fileURLToPath(new URL('./src/connectors/index.ts', import.meta.url)),
       'millrace/testing': fileURLToPath(new URL('./src/testing/index.ts', import.meta.url)),
       millrace: fileURLToPath(new URL('./src/index.ts', import.meta.url)),
     },

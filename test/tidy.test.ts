@@ -12,6 +12,7 @@ const layers: Record<string, readonly string[]> = {
   testing: ['platform', 'formats', 'broker', 'runtime'],
   cli: ['platform', 'formats', 'broker', 'state', 'runtime', 'dsl'],
   dsl: ['platform', 'formats', 'runtime'],
+  connectors: ['platform', 'formats', 'broker', 'runtime'],
   runtime: ['platform', 'formats', 'broker', 'state'],
   state: ['platform', 'formats'],
   broker: ['platform'],

@@ -51,6 +51,7 @@ export {
   type RecordsOptions,
   type TopicRecord,
 } from './log.ts';
+export { TopicOutput } from './operators/topic-output.ts';
 export { type QueryOptions, type QueryResult, query } from './query/query.ts';
 export type { SqlParameters, SqlValue } from './query/select.ts';
 export { type RedriveOptions, type RedriveSummary, redrive } from './redrive.ts';

@@ -1,0 +1,24 @@
+/**
+ * Sources and sinks: `import { ingest, deliver } from 'millrace/connectors'`.
+ *
+ * `ingest` brings records from outside into a topic, `deliver` those of a topic to a place outside.
+ * The log stays the only truth: jobs read and write topics, and nothing else.
+ */
+export type { ConnectorHandle, ConnectorState, ConnectorStatus } from './connector.ts';
+export { type DeliverOptions, type DeliveryHandle, deliver } from './deliver.ts';
+export { type IngestOptions, ingest } from './ingest.ts';
+export type { ConnectorSettings } from './open-connector.ts';
+export type {
+  DeliveredBatch,
+  DeliveredRecord,
+  OpenSink,
+  Sink,
+  SinkContext,
+} from './sink.ts';
+export { type JsonLinesSinkOptions, jsonLinesSink } from './sinks/file-sink.ts';
+export { type SqliteSinkOptions, type SqliteValue, sqliteSink } from './sinks/sqlite-sink.ts';
+export type { Sender, Source, SourceContext, SourceRecord } from './source.ts';
+export type { LinePosition } from './sources/file-lines.ts';
+export { asyncIterable, iterable } from './sources/iterable.ts';
+export { type FileOptions, jsonLines } from './sources/json-lines.ts';
+export { type ObservableOptions, observable } from './sources/observable.ts';
