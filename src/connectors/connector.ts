@@ -59,7 +59,7 @@ export interface AttemptControl {
   running(): void;
   /** It has committed so many records. */
   committed(records: number): void;
-  refused(): void;
+  refused(records: number): void;
 }
 
 export interface ConnectorOptions {
@@ -177,8 +177,8 @@ export class Connector implements ConnectorHandle {
         this.#counts.commits++;
         this.#announce();
       },
-      refused: () => {
-        this.#counts.refusedRecords++;
+      refused: (records) => {
+        this.#counts.refusedRecords += records;
         this.#announce();
       },
     };

@@ -46,7 +46,7 @@ export class IngestAttempt<Key, Value, Position> {
   #last: SourceRecord<Value, Position> | undefined;
   #position: Position | undefined;
   /** Of what is gathered, ... */
-  #senders: Sender[] = [];
+  #senders = new Set<Sender>();
   /** ... and of what is under way. */
   #committing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -136,36 +136,39 @@ export class IngestAttempt<Key, Value, Position> {
     batch: readonly SourceRecord<Value, Position>[],
     task: ConnectorTask<IngestRecord<Position>>,
   ): Promise<void> {
-    const [records, last, senders] = [this.#records, this.#last, this.#senders.length];
+    const [records, last] = [this.#records, this.#last];
     this.#output.begin();
     try {
-      this.#gather(batch);
+      for (const record of batch) this.#gather(record);
       this.#output.keep();
+      for (const { sender } of batch) if (sender !== undefined) this.#senders.add(sender);
     } catch (error) {
       this.#output.undo();
       this.#records = records;
       this.#last = last;
-      for (const sender of this.#senders.splice(senders)) sender.refused(error);
+      if (this.#refuse(batch, error)) return;
       await this.#flush(task);
       throw error;
     }
   }
 
-  #gather(batch: readonly SourceRecord<Value, Position>[]): void {
-    for (const record of batch) {
-      try {
-        this.#append(record);
-      } catch (error) {
-        const told = atPlace(error, record.place ?? this.#of.source.name);
-        if (record.sender === undefined) throw told;
-        record.sender.refused(told);
-        this.#of.control.refused();
-        continue;
-      }
-      if (record.sender !== undefined) this.#senders.push(record.sender);
-      this.#last = record;
-      this.#records++;
+  /** False where somebody has to be told who is no sender. */
+  #refuse(batch: readonly SourceRecord<Value, Position>[], error: unknown): boolean {
+    const senders = new Set(batch.map(({ sender }) => sender));
+    for (const sender of senders) sender?.refused(error);
+    if (senders.has(undefined)) return false;
+    this.#of.control.refused(batch.length);
+    return true;
+  }
+
+  #gather(record: SourceRecord<Value, Position>): void {
+    try {
+      this.#append(record);
+    } catch (error) {
+      throw atPlace(error, record.place ?? this.#of.source.name);
     }
+    this.#last = record;
+    this.#records++;
   }
 
   #append(record: SourceRecord<Value, Position>): void {
@@ -193,7 +196,7 @@ export class IngestAttempt<Key, Value, Position> {
   async #commit(task: ConnectorTask<IngestRecord<Position>>): Promise<void> {
     const senders = this.#senders;
     const records = this.#records;
-    this.#senders = [];
+    this.#senders = new Set();
     this.#position = this.#last?.position;
     this.#last = undefined;
     try {

@@ -29,13 +29,14 @@ export interface SourceRecord<Value, Position = unknown> {
 }
 
 /**
- * Who sent a record and is told what becomes of it. With a sender, a record that the topic does not
- * take is refused to the sender, and the ingest goes on; without, it ends the ingest.
+ * Who sent records and is told, once, what becomes of them. Where a record of a batch can't be
+ * taken and all of them have senders, the batch is refused to these, and the ingest goes on;
+ * otherwise it ends.
  */
 export interface Sender {
-  /** The record is durable and visible. */
+  /** They are durable and visible. */
   committed(): void;
-  /** The record is not in the log, and will not be. */
+  /** They were not taken; after a failure whose outcome is unknown, perhaps they were. */
   refused(error: unknown): void;
 }
 

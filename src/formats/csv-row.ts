@@ -26,6 +26,10 @@ export class CsvRow {
     else this.#nextPlain();
   }
 
+  get hasNext(): boolean {
+    return this.#next >= 0;
+  }
+
   /** Fails where there are more fields. */
   end(columns: number): void {
     if (this.#next >= 0) throw new Error(`the row has more than ${columns} columns`);
@@ -68,4 +72,15 @@ export class CsvRow {
     else if (source[behind] === this.#delimiter) this.#next = behind + 1;
     else throw new Error('there is something behind its quotes');
   }
+}
+
+/** The fields of a row, as text. Fails with an Error where one is wrongly quoted. */
+export function csvFields(source: string, delimiter: string): string[] {
+  const row = new CsvRow(source, delimiter);
+  const fields: string[] = [];
+  while (row.hasNext) {
+    row.next();
+    fields.push(row.text());
+  }
+  return fields;
 }

@@ -11,6 +11,7 @@ export {
   type CsvType,
   csv,
 } from './csv.ts';
+export { csvFields } from './csv-row.ts';
 export { json } from './json.ts';
 export { canonicalJson, keyJson } from './key-json.ts';
 export { checkKeyCodec } from './keys.ts';

@@ -12,7 +12,7 @@ import {
   RecordCursor,
   type SentRecord,
 } from '../broker/index.ts';
-import { checkOptions, nodePlatform, type Platform } from '../platform/index.ts';
+import { checkOptions, isMillraceError, nodePlatform, type Platform } from '../platform/index.ts';
 import type { SourceSpec, TopicSpec } from './graph.ts';
 
 export interface OpenLogOptions extends EmbeddedBrokerOptions {
@@ -81,7 +81,12 @@ export class Log {
     partitions?: number,
   ): Promise<void> {
     if (this.broker.describeTopic(topic.name) !== undefined) return;
-    await this.broker.createTopic(topic.name, { partitions: partitions ?? topic.partitions ?? 1 });
+    try {
+      const count = partitions ?? topic.partitions ?? 1;
+      await this.broker.createTopic(topic.name, { partitions: count });
+    } catch (error) {
+      if (!isMillraceError(error, 'TOPIC_EXISTS')) throw error; // somebody else was faster
+    }
   }
 
   /**

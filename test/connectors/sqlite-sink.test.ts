@@ -43,7 +43,11 @@ function rowsOf(file: string, sql: string): unknown[] {
 
 sinkContract('an SQLite database', async () => {
   const file = `${temporaryDirectory()}/out.db`;
-  const options = { file, table: 'cups', columns: { ...columns, id: ({ id }: { id: string }) => id } };
+  const options = {
+    file,
+    table: 'cups',
+    columns: { ...columns, id: ({ id }: { id: string }) => id },
+  };
   return {
     guarantee: 'exactly once',
     sink: () => sqliteSink<string, Cup>(options),
@@ -58,12 +62,27 @@ sinkContract('an SQLite database', async () => {
 describe('the SQLite sink', () => {
   test('replaces and deletes rows by their primary key', async () => {
     const file = `${temporaryDirectory()}/out.db`;
-    const log = await logWith([['ada', 1], ['bob', 2], ['ada', 3], ['bob', null], ['cy', 4]]);
+    const log = await logWith([
+      ['ada', 1],
+      ['bob', 2],
+      ['ada', 3],
+      ['bob', null],
+      ['cy', 4],
+    ]);
     await deliverAll(log, { file, table: 'last', columns, primaryKey: ['who'] });
-    expect(rowsOf(file, 'SELECT * FROM last ORDER BY who')).toEqual([['ada', 3], ['cy', 4]]);
-    await send(log, [['bob', 5], ['ada', null]]);
+    expect(rowsOf(file, 'SELECT * FROM last ORDER BY who')).toEqual([
+      ['ada', 3],
+      ['cy', 4],
+    ]);
+    await send(log, [
+      ['bob', 5],
+      ['ada', null],
+    ]);
     await deliverAll(log, { file, table: 'last', columns, primaryKey: ['who'] });
-    expect(rowsOf(file, 'SELECT * FROM last ORDER BY who')).toEqual([['bob', 5], ['cy', 4]]);
+    expect(rowsOf(file, 'SELECT * FROM last ORDER BY who')).toEqual([
+      ['bob', 5],
+      ['cy', 4],
+    ]);
     expect(rowsOf(file, 'SELECT * FROM millrace_positions')).toEqual([
       ['cups', 0, 7, 'cups', 1, 'memory'],
     ]);
@@ -76,7 +95,10 @@ describe('the SQLite sink', () => {
     database.close();
     const log = await logWith([['ada', 1]]);
     await deliverAll(log, { file, table: 'cups', columns });
-    await send(log, [['ada', 2], ['bob', 5]]);
+    await send(log, [
+      ['ada', 2],
+      ['bob', 5],
+    ]);
     await expect(deliverAll(log, { file, table: 'cups', columns })).rejects.toThrow(
       /the table "cups" does not take it \(SQLITE_CONSTRAINT_CHECK/,
     );
@@ -127,8 +149,8 @@ describe('the SQLite sink', () => {
 
   test('is refused where its columns can not be', () => {
     expect(() => sqliteSink({ file: 'a', table: 'b', columns: {} })).toThrow('at least one column');
-    expect(() =>
-      sqliteSink({ file: 'a', table: 'b', columns, primaryKey: ['whom'] }),
-    ).toThrow('"whom" of primaryKey is none of the columns');
+    expect(() => sqliteSink({ file: 'a', table: 'b', columns, primaryKey: ['whom'] })).toThrow(
+      '"whom" of primaryKey is none of the columns',
+    );
   });
 });

@@ -77,22 +77,25 @@ export function sinkContract(name: string, harness: () => Promise<SinkHarness>):
       }
     });
 
-    test.each(['before', 'after'] as const)('misses nothing after a death %s a write', async (when) => {
-      const target = await harness();
-      const log = memoryLog();
-      await fill(log, 30);
-      for (const at of [1, 1, 2]) {
-        const handle = await deliver(cups, dying(target.sink(), at, when), { data: log });
-        await expect(handle.done).rejects.toThrow('dead');
-      }
-      await deliverAll(log, target.sink());
-      if (target.guarantee === 'exactly once') {
-        expect(await sorted(target)).toEqual(upTo(30));
-        return;
-      }
-      const byId = new Map((await target.contents()).map(({ id, price }) => [id, price]));
-      expect([...byId.values()].sort((a, b) => a - b)).toEqual(upTo(30));
-    });
+    test.each(['before', 'after'] as const)(
+      'misses nothing after a death %s a write',
+      async (when) => {
+        const target = await harness();
+        const log = memoryLog();
+        await fill(log, 30);
+        for (const at of [1, 1, 2]) {
+          const handle = await deliver(cups, dying(target.sink(), at, when), { data: log });
+          await expect(handle.done).rejects.toThrow('dead');
+        }
+        await deliverAll(log, target.sink());
+        if (target.guarantee === 'exactly once') {
+          expect(await sorted(target)).toEqual(upTo(30));
+          return;
+        }
+        const byId = new Map((await target.contents()).map(({ id, price }) => [id, price]));
+        expect([...byId.values()].sort((a, b) => a - b)).toEqual(upTo(30));
+      },
+    );
 
     test('ends when the delivery is stopped at once', async () => {
       const log = memoryLog();

@@ -2,17 +2,22 @@
 import { describe, expect, test } from 'vitest';
 import { ingest, type Source, type SourceRecord } from '../../src/connectors/index.ts';
 import { nodePlatform } from '../../src/platform/index.ts';
-import { type Cup, cups, makeCups, memoryLog, pricesIn, upTo, untilTaken } from '../connectors/fixtures.ts';
+import {
+  type Cup,
+  cups,
+  makeCups,
+  memoryLog,
+  pricesIn,
+  untilTaken,
+  upTo,
+} from '../connectors/fixtures.ts';
 
 export interface SourceHarness {
   /**
    * A source of these cups, as a program that is started again would make it. `taken`: how many of
    * them are in the topic, for sources that can't go on by themselves.
    */
-  source(
-    cups: readonly Cup[],
-    taken: number,
-  ): Source<Cup, unknown> | Promise<Source<Cup, unknown>>;
+  source(cups: readonly Cup[], taken: number): Source<Cup, unknown> | Promise<Source<Cup, unknown>>;
 }
 
 const platform = nodePlatform();
@@ -65,7 +70,9 @@ export function sourceContract(name: string, harness: () => SourceHarness): void
     });
 
     test('ends when the ingest is stopped at once', async () => {
-      const handle = await ingest(await harness().source(makeCups(5), 0), cups, { data: memoryLog() });
+      const handle = await ingest(await harness().source(makeCups(5), 0), cups, {
+        data: memoryLog(),
+      });
       await handle.stop();
       expect(handle.status().state).toBe('ended');
     });

@@ -8,7 +8,9 @@
  * So the file holds each record once whenever a delivery runs or has been stopped. Who reads it
  * meanwhile may see lines that are then cut off and written again.
  */
+import { type CsvColumns, type CsvRowOf, csv } from '../../formats/index.ts';
 import { checkOptions, type File, MillraceError, type Platform } from '../../platform/index.ts';
+import { atPlace } from '../ingest-attempt.ts';
 import type { DeliveredRecord, OpenSink, Sink } from '../sink.ts';
 
 interface FileMark {
@@ -40,8 +42,46 @@ export function jsonLinesSink<Key, Value>(
   return fileSink(path, '', (record) => jsonOf(line(record), record.id));
 }
 
+export interface CsvSinkOptions<Columns extends CsvColumns, Key, Value> {
+  /** Name and type of the columns; see `csv`. */
+  readonly columns: Columns;
+  /** The row that is written of a record. */
+  readonly row: (record: DeliveredRecord<Key, Value>) => CsvRowOf<Columns>;
+  /** One character. Default `','`. */
+  readonly delimiter?: string;
+}
+
+/**
+ * Appends each record as a row of CSV to a file, as `jsonLinesSink` does lines. An empty file gets
+ * a first row with the names of the columns.
+ *
+ * @example
+ * deliver(delays, csvSink('delays.csv', {
+ *   columns: { origin: 'string?', flights: 'number?' },
+ *   row: ({ key, value }) => ({ origin: key, flights: value?.flights ?? null }),
+ * }), { data: './data' });
+ */
+export function csvSink<const Columns extends CsvColumns, Key, Value>(
+  path: string,
+  options: CsvSinkOptions<Columns, Key, Value>,
+): Sink<Key, Value> {
+  checkOptions('csvSink()', options, ['columns', 'row', 'delimiter']);
+  const { columns, row, delimiter = ',' } = options;
+  const codec = csv({ columns, delimiter });
+  const names = Object.keys(columns).map((name) => [name, 'string'] as const);
+  const header = csv({ columns: Object.fromEntries(names), delimiter });
+  const titles = Object.fromEntries(names.map(([name]) => [name, name]));
+  return fileSink(path, Buffer.from(header.encode(titles)).toString(), (record) => {
+    try {
+      return Buffer.from(codec.encode(row(record))).toString();
+    } catch (error) {
+      throw atPlace(error, `record ${record.id}`);
+    }
+  });
+}
+
 /** `header`: the first line of a file that is empty. */
-export function fileSink<Key, Value>(
+function fileSink<Key, Value>(
   path: string,
   header: string,
   lineOf: (record: DeliveredRecord<Key, Value>) => string,

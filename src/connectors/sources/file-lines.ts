@@ -9,7 +9,8 @@
  *   <--- checked ->^ byte, line 17           ^ a file that grows is read up to here
  *
  * Lines end with `\n` or `\r\n`. Empty lines are passed over. Bytes are not decoded here, so
- * nothing changes them, and a chunk may end anywhere, also inside a character.
+ * nothing changes them, and a chunk may end anywhere, also inside a character. Only a byte order
+ * mark at the start of the file is left out.
  */
 import { crc32 } from 'node:zlib';
 import { type File, isMillraceError, MillraceError, type Platform } from '../../platform/index.ts';
@@ -164,7 +165,8 @@ class LineReader {
 
   #take(end: number, isEnded: boolean, into: FileLine[]): void {
     const [bytes, start, line] = [this.#bytes, this.#start, this.#line];
-    const text = withoutEnd(bytes.subarray(this.#byte - start, end - start), isEnded);
+    const whole = withoutEnd(bytes.subarray(this.#byte - start, end - start), isEnded);
+    const text = this.#byte === 0 ? withoutMark(whole) : whole;
     const feeds = this.#options.quotes ? countOf(lineFeed, text, 0, text.length) : 0;
     const next = line + feeds + (isEnded ? 1 : 0);
     this.#byte = end;
@@ -193,6 +195,12 @@ class LineReader {
         'read it with { follow: true }',
     );
   }
+}
+
+/** Without the byte order mark that some programs put in front of a file. */
+function withoutMark(line: Uint8Array): Uint8Array {
+  const isMarked = line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf;
+  return isMarked ? line.subarray(3) : line;
 }
 
 function withoutEnd(line: Uint8Array, isEnded: boolean): Uint8Array {
