@@ -2,7 +2,7 @@
  * What a connector has done, as the log knows it: a task that nobody else holds, and after each
  * commit a record of where to go on, in a topic of the connector's own.
  *
- *   __ingest-flights-positions   | {"records":3,"position":{"byte":120, ...}} | {"records":7, ... | ...
+ *   __ingest-flights-positions   | {"records":3,"position":{"byte":120,...}} | ...
  *
  * Only the last record counts. Those before it are removed now and then.
  */

@@ -177,7 +177,8 @@ export class IngestAttempt<Key, Value, Position> {
     const key = options.key === undefined ? record.key : options.key(value);
     const timestamp = options.timestamp?.(value) ?? record.timestamp ?? platform.clock.now();
     if (!Number.isFinite(timestamp)) throw noTimestamp(timestamp);
-    const keyBytes = key === undefined || key === null ? null : topic.key.encode(key as Key); // or refused
+    // A key of the source is of the topic's type, or the codec refuses it.
+    const keyBytes = key === undefined || key === null ? null : topic.key.encode(key as Key);
     const valueBytes = topic.value.encode(value);
     const partition =
       keyBytes === null ? this.#records % partitions : partitionOf(keyBytes, partitions);

@@ -150,7 +150,7 @@ function jsonOf(value: unknown, id: string): string {
 function shorter(path: string, size: number, bytes: number): MillraceError {
   return new MillraceError(
     'FILE_MISMATCH',
-    `${path} has ${size} bytes, but ${bytes} were delivered: it was cut or replaced. Put the file ` +
-      'back, or deliver under another name.',
+    `${path} has ${size} bytes, but ${bytes} were delivered: it was cut or replaced. Put the ` +
+      'file back, or deliver under another name.',
   );
 }

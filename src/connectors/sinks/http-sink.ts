@@ -1,6 +1,6 @@
 /**
- * Records posted over HTTP, at least once: each with its id as `Idempotency-Key`, so that a receiver
- * that remembers ids, or puts records under them, has each once.
+ * Records posted over HTTP, at least once: each with its id as `Idempotency-Key`, so that a
+ * receiver that remembers ids, or puts records under them, has each once.
  */
 import { checkNumbers, checkOptions, MillraceError, messageOf } from '../../platform/index.ts';
 import type { DeliveredRecord, Sink } from '../sink.ts';

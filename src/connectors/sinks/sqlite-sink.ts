@@ -3,7 +3,7 @@
  * transaction, in a table beside the rows.
  *
  *   delays                               millrace_positions
- *   origin | windowStart | flights       delivery | partition | next_offset | topic | topic_id | log
+ *   origin | windowStart | flights       delivery | partition | next_offset | topic | ...
  *
  * The transaction also checks that the positions are still those that the batch follows. So two
  * deliveries under one name, whatever let it come to that, can't write the same records twice.
@@ -106,9 +106,8 @@ class OpenSqliteSink<Key, Value> implements OpenSink<Key, Value> {
     const known = primaryKey.map(quoted).join(', ');
     const onConflict = known === '' ? '' : ` ON CONFLICT (${known}) DO UPDATE SET ${set}`;
     const marks = names.map(() => '?').join(', ');
-    this.#put = database.prepare(
-      `INSERT INTO ${quoted(table)} (${names.map(quoted).join(', ')}) VALUES (${marks})${onConflict}`,
-    );
+    const into = `${quoted(table)} (${names.map(quoted).join(', ')})`;
+    this.#put = database.prepare(`INSERT INTO ${into} VALUES (${marks})${onConflict}`);
     const where = primaryKey.map((name) => `${quoted(name)} IS ?`).join(' AND ');
     this.#delete =
       where === '' ? undefined : database.prepare(`DELETE FROM ${quoted(table)} WHERE ${where}`);

@@ -18,9 +18,9 @@ export interface CsvFileOptions<Columns extends CsvColumns> extends FileOptions 
   /** One character. Default `','`. */
   readonly delimiter?: string;
   /**
-   * Whether the first row has the names of the columns: they may then stand in any order, and others
-   * may be there, which are not read. Default true; without, the file has these columns, in their
-   * order.
+   * Whether the first row has the names of the columns: they may then stand in any order, and
+   * others may be there, which are not read. Default true; without, the file has these columns,
+   * in their order.
    */
   readonly header?: boolean;
 }
@@ -53,7 +53,8 @@ export function csvFile<const Columns extends CsvColumns>(
           : decoderFor(path, namesIn(first, delimiter), columns, delimiter);
       const decode = (line: FileLine): CsvRowOf<Columns> => {
         try {
-          return decoder.decode(line.bytes, 0, line.bytes.length) as CsvRowOf<Columns>; // by columns
+          const row = decoder.decode(line.bytes, 0, line.bytes.length);
+          return row as CsvRowOf<Columns>; // as the columns say
         } catch (cause) {
           const message = `${path}, line ${line.line}: ${messageOf(cause)} ${remedyFor(line)}`;
           throw new MillraceError('DECODE', message, { cause });
@@ -94,8 +95,8 @@ function decoderFor(
   if (missing !== undefined) {
     throw new MillraceError(
       'INVALID',
-      `${path} has not one column "${missing}"; its first row names ${names.join(', ')}. Correct the ` +
-        'columns of csvFile(), or say { header: false } where the first row is data.',
+      `${path} has not one column "${missing}"; its first row names ${names.join(', ')}. Correct ` +
+        'the columns of csvFile(), or say { header: false } where the first row is data.',
     );
   }
   const types = names.map((name, i): [string, CsvType] => {

@@ -261,12 +261,12 @@ function openFile(platform: Platform, path: string): File {
 function mismatch(path: string, what: string): MillraceError {
   return new MillraceError(
     'FILE_MISMATCH',
-    `${path} is not the file that was read before: ${what}. Put that one back, or ingest this one ` +
-      'under another name.',
+    `${path} is not the file that was read before: ${what}. Put that one back, or ingest this ` +
+      'one under another name.',
   );
 }
 
 function tooLong(path: string, line: number): MillraceError {
-  const message = `${path}, line ${line} is longer than ${lineBytesMax} bytes. End each record with a line feed.`;
-  return new MillraceError('INVALID', message);
+  const message = `${path}, line ${line} is longer than ${lineBytesMax} bytes.`;
+  return new MillraceError('INVALID', `${message} End each record with a line feed.`);
 }

@@ -36,10 +36,11 @@ interface Request {
 }
 
 /**
- * Listens for POST requests while the ingest runs. The body is a JSON value, or a value in each line
- * with the content type `application/x-ndjson`. The answer is 200 once all of it is durable and
- * visible; 400 for what is no JSON or what the codec of the topic refuses, with none of it appended;
- * 413 for a body that is too large; 503, with nothing appended, when the sender should come again.
+ * Listens for POST requests while the ingest runs. The body is a JSON value, or a value in each
+ * line with the content type `application/x-ndjson`. The answer is 200 once all of it is durable
+ * and visible; 400 for what is no JSON or what the codec of the topic refuses, with none of it
+ * appended; 413 for a body that is too large; 503, with nothing appended, when the sender should
+ * come again.
  *
  * There is no authentication: listen to other machines only behind a proxy that has it.
  *
