@@ -82,8 +82,7 @@ describe('the HTTP source', () => {
 
   test('refuses what is wrong, all of a request or nothing, and goes on', async () => {
     const log = memoryLog();
-    const source = { log, bodyBytesMax: 100 };
-    const { url, handle } = await listen(log, { bodyBytesMax: source.bodyBytesMax });
+    const { url, handle } = await listen(log, { bodyBytesMax: 100 });
     expect(await post(url, '{"by":')).toMatch(/^400 .*The body is no JSON\./);
     expect(await post(url, '1\n{', 'application/x-ndjson')).toMatch(/^400 .*Line 2 is no JSON\./);
     expect(await post(url, `"${'a'.repeat(200)}"`)).toMatch(/^413 .*at most 100 bytes/);
@@ -93,6 +92,7 @@ describe('the HTTP source', () => {
     );
     expect(await pricesIn(log)).toEqual([]);
     expect(await post(url, '{"by":"ada","price":0}')).toMatch(/^200/);
+    expect(await pricesIn(log)).toEqual([0]);
     expect(handle.status()).toMatchObject({ records: 1, refusedRecords: 2, state: 'running' });
   });
 
