@@ -30,6 +30,22 @@ test('a left interval join: departures, and what is on its way to their airport'
   expect(sorted(rows)).toEqual(sorted(expected));
 });
 
+test('an as-of join: departures, and what was last on its way to their airport', async () => {
+  const rows = await answersOf('as-of', (airports) =>
+    airports
+      .connect(airports.keyBy((f) => f.destination).toTable())
+      .asOfEventTime()
+      .leftJoin((departure, last) => ({ departure: departure.n, last: last?.n ?? null })),
+  );
+  const expected = await ask(`
+    SELECT l.origin AS key, l.n AS departure, r.n AS last
+    FROM flights l ASOF LEFT JOIN (
+      SELECT destination, departs, max(n) AS n FROM flights GROUP BY destination, departs) r
+    ON l.origin = r.destination AND l.departs >= r.departs`);
+  expect(expected.filter(({ last }) => last === null).length).toBeGreaterThan(20);
+  expect(sorted(rows)).toEqual(sorted(expected));
+});
+
 test('deduplication: the first flight that is known of each route', async () => {
   const rows = await answersOf('routes', (airports) =>
     airports
