@@ -31,3 +31,8 @@ export { type HttpSourceOptions, httpSource } from './sources/http-source.ts';
 export { asyncIterable, iterable } from './sources/iterable.ts';
 export { type FileOptions, jsonLines } from './sources/json-lines.ts';
 export { type ObservableOptions, observable } from './sources/observable.ts';
+export {
+  type ParquetFileOptions,
+  type ParquetPosition,
+  parquetFile,
+} from './sources/parquet-file.ts';

@@ -90,16 +90,17 @@ test('places sort by rank, then by key', () => {
   );
 });
 
+/** As it comes back from JSON, which knows no -0. */
+const jsonValue = fc.jsonValue().map((of): unknown => JSON.parse(JSON.stringify(of)));
+
 test('rows are the same whatever made them', () => {
   fc.assert(
-    fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
+    fc.property(jsonValue, jsonValue, (a, b) => {
       const copy: unknown = JSON.parse(JSON.stringify(a));
       expect(isSameRow(a, copy)).toBe(true);
       expect(isSameRow({ a, b }, Object.assign(Object.create(null), { b, a }))).toBe(true);
-      const [left, right] = [a, b].map((of) =>
-        keyJson<unknown>().encode(noMinusZero(of)).toString(),
-      );
-      expect(isSameRow(noMinusZero(a), noMinusZero(b))).toBe(left === right);
+      const [left, right] = [a, b].map((of) => keyJson<unknown>().encode(of).toString());
+      expect(isSameRow(a, b)).toBe(left === right);
     }),
   );
   expect(isSameRow(new Date(1), new Date(1))).toBe(true);
@@ -108,8 +109,3 @@ test('rows are the same whatever made them', () => {
   expect(isSameRow([], {})).toBe(false);
   expect(isSameRow({ a: undefined }, { b: 1 })).toBe(false);
 });
-
-/** As it comes back from JSON. */
-function noMinusZero(of: unknown): unknown {
-  return JSON.parse(JSON.stringify(of));
-}

@@ -247,7 +247,8 @@ async function changed(
   }
 }
 
-function openFile(platform: Platform, path: string): File {
+/** Fails with `IO`, naming a file that is not there. */
+export function openFile(platform: Platform, path: string): File {
   try {
     return platform.files.open(path, 'read');
   } catch (error) {
