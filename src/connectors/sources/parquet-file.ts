@@ -23,8 +23,8 @@ export interface ParquetFileOptions<Row, Value> {
   /** Only these columns are read. Default: all. */
   readonly columns?: readonly string[];
   /**
-   * Makes a value of each row. Default: the row, an object. 64-bit integers are of type bigint, times
-   * are Dates, and bytes a Uint8Array: JSON keeps none of them.
+   * Makes a value of each row. Default: the row, an object. 64-bit integers are of type bigint,
+   * times are Dates, and bytes a Uint8Array: JSON keeps none of them.
    */
   readonly value?: (row: Row) => Value;
 }
@@ -35,8 +35,8 @@ const endBytesMax = 4096;
 const batchRows = 1024;
 
 /**
- * The rows of a Parquet file, each in the topic exactly once. It needs the package hyparquet, and for
- * other compressions than Snappy also hyparquet-compressors.
+ * The rows of a Parquet file, each in the topic exactly once. It needs the package hyparquet, and
+ * for other compressions than Snappy also hyparquet-compressors.
  *
  * The ingest fails with `INVALID` where a package is missing, with `DECODE` where the file can't be
  * read as Parquet, with `FILE_MISMATCH` where it was replaced.
@@ -112,8 +112,8 @@ function requireSame(path: string, before: ParquetPosition | undefined, now: Ide
   if (before.fileBytes === now.fileBytes && before.end === now.end) return;
   throw new MillraceError(
     'FILE_MISMATCH',
-    `${path} is not the file of which ${before.rows} rows were read before. Put that one back, or ` +
-      'ingest this one under another name.',
+    `${path} is not the file of which ${before.rows} rows were read before. Put that one back, ` +
+      'or ingest this one under another name.',
   );
 }
 
