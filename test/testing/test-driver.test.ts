@@ -133,3 +133,12 @@ describe('the test driver', () => {
     expect(() => testDriver(running, { partition: 2 })).toThrow('partitions');
   });
 });
+
+test('a job that waits for answers is refused by name', () => {
+  const asking = job('asking', ({ from }) => {
+    from(sales)
+      .mapAsync(async (sale) => sale.amount)
+      .to(totals);
+  });
+  expect(() => testDriver(asking)).toThrow('waits for answers (mapAsync)');
+});

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { job, type MapAsyncOptions, type OnError, topic } from '../../../src/dsl/index.ts';
 import { json, keyJson, string } from '../../../src/formats/index.ts';
 import type { Job } from '../../../src/runtime/index.ts';
+import { replay } from '../../../src/runtime/index.ts';
 import {
   ScriptRun,
   type ScriptStep,
@@ -297,7 +298,7 @@ describe('a memo', () => {
   });
 });
 
-test('state that is lost is rebuilt from the recorded answers: nobody is asked', async () => {
+test('state is rebuilt, and output given again, from the recorded answers: nobody is asked', async () => {
   const oracle = new Oracle<Order, string>(answerOf);
   const options = { memo: { key: (o: Order) => o.city, ttl: 50 }, retry: { times: 1 } };
   const asked = asking(oracle.ask, options, { deadLetters: 'dead' });
@@ -326,6 +327,13 @@ test('state that is lost is rebuilt from the recorded answers: nobody is asked',
   await run.stop();
   const { machine, broker } = run;
   const asks = oracle.asked.length;
+  const { platform } = machine.process();
+  const of = { broker, platform, stateDirectory: '/data' };
+  const again = await machine.until(replay(asked, { ...of, asRecorded: true, compare: true }));
+  expect(again.recordsWritten).toBeGreaterThan(5);
+  expect(again.comparisons.flatMap(({ differences }) => differences)).toEqual([]);
+  await expect(replay(asked, of)).rejects.toThrow('asks outside (mapAsync), and would be answered');
+  expect(oracle.asked.length).toBe(asks);
   await expectSameState({ machine, broker }, asked);
   expect(oracle.asked.length).toBeGreaterThan(asks); // once it runs again, and only what is open
   expect(oracle.asked.length - asks).toBeLessThan(asks);
