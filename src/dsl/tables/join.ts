@@ -1,5 +1,6 @@
 /** Joins of two tables whose rows have the same keys: both rows of a key are kept. */
 import type { ValueSpec } from '../../runtime/index.ts';
+import { bothSides, type Sided } from '../joins/sides.ts';
 import type { StepFunctions } from '../process.ts';
 import { value } from '../state-specs.ts';
 import type { KeyedStream } from '../stream.ts';
@@ -18,34 +19,26 @@ export interface JoinStep<Left, Right, Out> {
   readonly combined: JoinedRow<Left, Right, Out>;
 }
 
-/** A change, and of which table. */
-type Sided<Left extends AnyRow, Right extends AnyRow> =
-  | { readonly isLeft: true; readonly change: Change<Left> }
-  | { readonly isLeft: false; readonly change: Change<Right> };
-
 export function joinTables<Left extends AnyRow, Right extends AnyRow, Key, Out extends AnyRow>(
   left: KeyedStream<Change<Left>, Key>,
   right: KeyedStream<Change<Right>, Key>,
   { label, name, combined }: JoinStep<Left, Right, Out>,
 ): KeyedStream<Change<Out>, Key> {
   left.checkKeyedAlike(`${label}()`, right);
-  const both = left
-    .map((change): Sided<Left, Right> => ({ isLeft: true, change }))
-    .union(right.map((change): Sided<Left, Right> => ({ isLeft: false, change })));
-  return both.addStep(label, name, joining(combined));
+  return bothSides(left, right).addStep(label, name, joining(combined));
 }
 
 type Rows<Left, Right> = { readonly left: ValueSpec<Left>; readonly right: ValueSpec<Right> };
 
 function joining<Left extends AnyRow, Right extends AnyRow, Key, Out extends AnyRow>(
   combined: JoinedRow<Left, Right, Out>,
-): StepFunctions<Sided<Left, Right>, Key, Rows<Left, Right>, Change<Out>> {
+): StepFunctions<Sided<Change<Left>, Change<Right>>, Key, Rows<Left, Right>, Change<Out>> {
   return {
     state: { left: value<Left>(), right: value<Right>() },
-    onRecord({ isLeft, change }, { state }) {
+    onRecord({ side, value: change }, { state }) {
       const [left, right] = [state.left.get(), state.right.get()];
       const before = combined(left, right);
-      if (isLeft) {
+      if (side === 'left') {
         setRow(state.left, change.after);
         return changeOf(before, combined(change.after, right));
       }
