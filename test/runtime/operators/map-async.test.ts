@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { job, type MapAsyncOptions, type OnError, topic } from '../../../src/dsl/index.ts';
+import {
+  job,
+  type MapAsyncOptions,
+  type OnError,
+  sum,
+  topic,
+  tumbling,
+} from '../../../src/dsl/index.ts';
 import { json, keyJson, string } from '../../../src/formats/index.ts';
 import type { Job } from '../../../src/runtime/index.ts';
 import { replay } from '../../../src/runtime/index.ts';
@@ -140,6 +147,37 @@ describe('stopping', () => {
     await answer(); // of the run before: counts for nothing
     await run.finish(true);
     expect(values()).toHaveLength(2);
+  });
+
+  test('hold event time back for the steps behind, also after a restart', async () => {
+    const oracle = new Oracle<Order, number>(({ id }) => id);
+    const late = topic('late', { key: keyJson<string>(), value: json<number>() });
+    const counting = job('counting', ({ from }) => {
+      const windows = from(orders, { eventTime: (o) => o.at, quietAfter: 'off' })
+        .keyBy((o) => o.city)
+        .mapAsync(oracle.ask, { name: 'ask' })
+        .window(tumbling(10))
+        .aggregate({ ids: sum((id) => id) });
+      windows.map(({ ids, windowEnd }) => [ids, windowEnd]).to(found);
+      windows.late.to(late);
+    });
+    const run = new ScriptRun(counting);
+    await run.makeTopics(1);
+    await run.start();
+    await run.append([order(1, 'Bonn', 5), order(2, 'Bonn', 7), order(3, 'Bonn', 100)]);
+    oracle.answer(); // the first one: its window has something, and waits for the others
+    await run.step({ pauseMs: 0 });
+    await run.stop();
+    await run.start();
+    await run.append([order(4, 'Bonn', 200)]);
+    oracle.beginToAnswer();
+    await run.finish(true);
+    expect(valuesOf(run.outputs(), 'late')).toEqual([]);
+    expect(valuesOf(run.outputs(), 'found')).toEqual([
+      [3, 10],
+      [3, 110],
+      [4, 210],
+    ]);
   });
 
   test('a drain waits for all answers', async () => {
