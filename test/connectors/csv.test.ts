@@ -48,6 +48,17 @@ sinkContract('a CSV file', async () => {
 });
 
 describe('a CSV file', () => {
+  test('with a quote that is never closed is refused by the line, however much follows', async () => {
+    const path = `${temporaryDirectory()}/cups.csv`;
+    writeFileSync(path, `by,price\nada,1\n"bob,2\n${'eve,3\n'.repeat(1_000_000)}`);
+    const log = memoryLog();
+    await expect(take(log, path)).rejects.toMatchObject({
+      code: 'DECODE',
+      message: expect.stringContaining('cups.csv, line 3:'),
+    });
+    expect(await pricesIn(log)).toEqual([1]);
+  });
+
   test('is read as csv-parse reads it', async () => {
     const text = fc.string({ unit: fc.constantFrom('a', '"', ',', '\n', '\r', 'é', '🫖', ' ') });
     await fc.assert(

@@ -13,8 +13,13 @@
  * mark at the start of the file is left out.
  */
 import { crc32 } from 'node:zlib';
-import { type File, isMillraceError, MillraceError, type Platform } from '../../platform/index.ts';
-import { pause } from '../connector.ts';
+import {
+  type File,
+  isMillraceError,
+  MillraceError,
+  type Platform,
+  pause,
+} from '../../platform/index.ts';
 
 export interface LinePosition {
   /** The first byte that has not been read. */
@@ -97,8 +102,10 @@ class LineReader {
   /** Of the next line. */
   #byte: number;
   #line: number;
-  /** Up to where no line end was found. */
+  /** Up to where no line end was found, ... */
   #scanned: number;
+  /** ... and whether that is between quotes. */
+  #isQuoted = false;
   #isEnded = false;
 
   constructor(file: File, options: FileLinesOptions, { byte, line, before }: LinePosition) {
@@ -126,7 +133,9 @@ class LineReader {
   /** The lines that are complete with another chunk; undefined at the end. */
   next(): FileLine[] | undefined {
     while (!this.#isEnded) {
-      const chunk = readBytes(this.#file, this.end, chunkBytes);
+      // As much again as a line has already: a long one is not copied for each chunk.
+      const length = Math.max(chunkBytes, this.end - this.#byte);
+      const chunk = readBytes(this.#file, this.end, length);
       const kept = Math.max(0, this.#byte - checkedBytes - this.#start);
       this.#bytes = Buffer.concat([this.#bytes.subarray(kept), chunk]);
       this.#start += kept;
@@ -152,15 +161,16 @@ class LineReader {
   #lineEnd(): number | undefined {
     const bytes = this.#bytes;
     for (;;) {
-      const at = bytes.indexOf(lineFeed, this.#scanned - this.#start);
-      if (at < 0) break;
-      this.#scanned = this.#start + at + 1;
-      if (!this.#options.quotes) return this.#scanned;
-      const quotes = countOf(quote, bytes, this.#byte - this.#start, at);
-      if (quotes % 2 === 0) return this.#scanned;
+      const from = this.#scanned - this.#start;
+      const at = bytes.indexOf(lineFeed, from);
+      const to = at < 0 ? bytes.length : at;
+      if (this.#options.quotes && countOf(quote, bytes, from, to) % 2 === 1) {
+        this.#isQuoted = !this.#isQuoted;
+      }
+      this.#scanned = this.#start + (at < 0 ? to : to + 1);
+      if (at < 0) return undefined;
+      if (!this.#isQuoted) return this.#scanned;
     }
-    this.#scanned = this.#start + bytes.length;
-    return undefined;
   }
 
   #take(end: number, isEnded: boolean, into: FileLine[]): void {
@@ -171,6 +181,7 @@ class LineReader {
     const next = line + feeds + (isEnded ? 1 : 0);
     this.#byte = end;
     this.#line = next;
+    this.#isQuoted = false;
     if (text.length === 0) return;
     into.push({
       bytes: text,
@@ -208,18 +219,15 @@ function withoutEnd(line: Uint8Array, isEnded: boolean): Uint8Array {
   return text.at(-1) === carriageReturn ? text.subarray(0, -1) : text;
 }
 
+/** `indexOf` would look on behind `to`. */
 function countOf(byte: number, bytes: Uint8Array, from: number, to: number): number {
   let count = 0;
-  let at = bytes.indexOf(byte, from);
-  while (at >= 0 && at < to) {
-    count++;
-    at = bytes.indexOf(byte, at + 1);
-  }
+  for (let i = from; i < to; i++) if (bytes[i] === byte) count++;
   return count;
 }
 
-/** As many as there are. */
-function readBytes(file: File, at: number, length: number): Buffer {
+/** As many as there are, in a buffer of their own. */
+export function readBytes(file: File, at: number, length: number): Buffer<ArrayBuffer> {
   const target = Buffer.allocUnsafeSlow(length);
   let read = 0;
   while (read < length) {
