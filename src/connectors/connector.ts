@@ -6,8 +6,9 @@
  *      ^           |
  *      +-- restarting (exponential back-off) ...      or failed: what a restart can't mend
  */
-import { BehaviorSubject, type Observable } from 'rxjs';
-import { type Clock, isMillraceError, messageOf } from '../platform/index.ts';
+import type { Observable } from 'rxjs';
+import { type Clock, messageOf, pause } from '../platform/index.ts';
+import { canPass, RestartPauses, StatusFeed } from '../runtime/index.ts';
 import type { ConnectorKind } from './connector-task.ts';
 
 export type ConnectorState =
@@ -77,26 +78,19 @@ export interface ConnectorOptions {
   onEnd(): Promise<void>;
 }
 
-const backOffFirstMs = 1000;
-const backOffMaxMs = 60_000;
-/** One that ran this long without a failure begins with the first back-off again. */
-const backOffResetMs = 5 * 60_000;
-const statusEveryMs = 100;
-
 export class Connector implements ConnectorHandle {
   readonly done: Promise<void>;
   readonly #options: ConnectorOptions;
-  readonly #status: BehaviorSubject<ConnectorStatus>;
+  readonly #status: StatusFeed<ConnectorStatus>;
   readonly #ending = new AbortController();
   readonly #stopped = new AbortController();
   #state: ConnectorState = 'starting';
   #counts = { records: 0, refusedRecords: 0, commits: 0, restarts: 0 };
   #error: Error | undefined;
-  #statusDue = false;
 
   constructor(options: ConnectorOptions) {
     this.#options = options;
-    this.#status = new BehaviorSubject(this.status());
+    this.#status = new StatusFeed(options.clock, () => this.status());
     this.done = this.#run();
     this.done.catch(() => {}); // also told by status; nobody has to await it
   }
@@ -106,7 +100,7 @@ export class Connector implements ConnectorHandle {
   }
 
   get status$(): Observable<ConnectorStatus> {
-    return this.#status.asObservable();
+    return this.#status.status$;
   }
 
   status(): ConnectorStatus {
@@ -132,7 +126,7 @@ export class Connector implements ConnectorHandle {
         await this.#options.onEnd();
       } finally {
         this.#setState(outcome);
-        this.#status.complete();
+        this.#status.end();
       }
     }
   }
@@ -140,16 +134,14 @@ export class Connector implements ConnectorHandle {
   async #untilEnd(): Promise<void> {
     const { clock } = this.#options;
     const { signal } = this.#stopped;
-    let backOffMs = backOffFirstMs;
+    const pauses = new RestartPauses();
     for (;;) {
       const began = clock.monotonicMs();
       if ((await this.#attempt()) || signal.aborted) return;
-      if (clock.monotonicMs() - began > backOffResetMs) backOffMs = backOffFirstMs;
       this.#counts.restarts++;
       this.#setState('restarting');
-      await pause(clock, backOffMs, signal);
+      await pause(clock, pauses.after(clock.monotonicMs() - began), signal);
       if (signal.aborted) return;
-      backOffMs = Math.min(backOffMs * 2, backOffMaxMs);
     }
   }
 
@@ -175,45 +167,17 @@ export class Connector implements ConnectorHandle {
       committed: (records) => {
         this.#counts.records += records;
         this.#counts.commits++;
-        this.#announce();
+        this.#status.tellSoon();
       },
       refused: (records) => {
         this.#counts.refusedRecords += records;
-        this.#announce();
+        this.#status.tellSoon();
       },
     };
   }
 
   #setState(state: ConnectorState): void {
     this.#state = state;
-    this.#status?.next(this.status());
+    this.#status?.tell();
   }
-
-  #announce(): void {
-    if (this.#statusDue || !this.#status.observed) return;
-    this.#statusDue = true;
-    this.#options.clock.after(statusEveryMs, () => {
-      this.#statusDue = false;
-      this.#status.next(this.status());
-    });
-  }
-}
-
-/** What may be otherwise next time: a full disk, a lock, a commit whose outcome the log knows. */
-function canPass(error: unknown): boolean {
-  return isMillraceError(error) && (error.retryable || error.code === 'OUTCOME_UNKNOWN');
-}
-
-/** Waits so long, or until the signal. */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      timer.cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = clock.after(ms, done);
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done);
-  });
 }

@@ -8,7 +8,7 @@
  */
 import { type Broker, RecordCursor, type TopicDescription } from '../broker/index.ts';
 import { MillraceError, type Platform } from '../platform/index.ts';
-import type { SourceSpec } from '../runtime/index.ts';
+import { recordAt, type SourceSpec, untilChanged } from '../runtime/index.ts';
 import type { AttemptControl } from './connector.ts';
 import { ConnectorTask } from './connector-task.ts';
 import { atPlace } from './ingest-attempt.ts';
@@ -93,14 +93,14 @@ export class DeliveryAttempt<Key, Value> {
   }
 
   async #deliver(task: ConnectorTask<DeliveryRecord>, sink: OpenSink<Key, Value>): Promise<void> {
-    const { control } = this.#of;
+    const { control, broker } = this.#of;
     let ends: number[] | undefined;
     while (!control.stopped.aborted) {
       if (control.ending.aborted) ends ??= this.#ends();
       const records = this.#read(ends ?? this.#ends());
       if (records.length > 0) await this.#write(records, task, sink);
       else if (ends !== undefined) return;
-      else await this.#change(control.ending);
+      else await untilChanged(broker, control.ending);
     }
   }
 
@@ -152,15 +152,12 @@ export class DeliveryAttempt<Key, Value> {
     const cursor = new RecordCursor();
     cursor.reset(batches.bytes, batches.placeOf);
     while (cursor.next()) {
-      const { bytes, keyStart, keyEnd, valueStart, valueEnd, offset, timestamp } = cursor;
+      const { offset } = cursor;
       if (offset < position) continue;
       if (offset >= end) return;
       const id = `${name}-${partition}-${offset}`;
       try {
-        const key = keyStart < 0 ? null : topic.key.decode(bytes, keyStart, keyEnd);
-        const value = valueStart < 0 ? null : topic.value.decode(bytes, valueStart, valueEnd);
-        const headers = cursor.headers();
-        into.push({ topic: name, partition, offset, id, timestamp, key, value, headers });
+        into.push({ topic: name, id, ...recordAt(cursor, topic, partition) });
       } catch (error) {
         if (into.length > before) return; // those before it first
         throw atPlace(error, `topic ${name}, partition ${partition}, offset ${offset}`);
@@ -171,21 +168,6 @@ export class DeliveryAttempt<Key, Value> {
   #ends(): number[] {
     const { broker, topic } = this.#of;
     return requireTopic(broker, topic.name).partitions.map(({ end }) => end);
-  }
-
-  /** Until something was appended, or the delivery is to end. */
-  #change(ending: AbortSignal): Promise<void> {
-    const { broker } = this.#of;
-    return new Promise((resolve) => {
-      const done = () => {
-        subscription.close();
-        ending.removeEventListener('abort', done);
-        resolve();
-      };
-      const subscription = broker.subscribe(done);
-      ending.addEventListener('abort', done);
-      if (ending.aborted) done();
-    });
   }
 }
 

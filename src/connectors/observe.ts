@@ -1,5 +1,6 @@
 /** The records of a topic as an Observable. */
 import { Observable } from 'rxjs';
+import { checkOptions } from '../platform/index.ts';
 import type { Log, RecordsOptions, SourceSpec, TopicRecord } from '../runtime/index.ts';
 
 export type ObserveOptions = Pick<RecordsOptions, 'follow' | 'from'>;
@@ -21,14 +22,16 @@ export type ObserveOptions = Pick<RecordsOptions, 'follow' | 'from'>;
 export function observe<Key, Value>(
   log: Log,
   topic: SourceSpec<Key, Value>,
-  { follow = true, from = 'earliest' }: ObserveOptions = {},
+  options: ObserveOptions = {},
 ): Observable<TopicRecord<Key, Value>> {
+  checkOptions('observe()', options, ['follow', 'from']);
+  const { follow = true, from = 'earliest' } = options;
   return new Observable((subscriber) => {
     const stopped = new AbortController();
     const read = async () => {
-      const options = { follow, from, signal: stopped.signal };
-      for await (const record of log.records(topic, options)) {
-        if (stopped.signal.aborted) return;
+      const { signal } = stopped;
+      for await (const record of log.records(topic, { follow, from, signal })) {
+        if (signal.aborted) return;
         subscriber.next(record);
       }
       subscriber.complete();

@@ -10,6 +10,7 @@ export type * from './files.ts';
 export { type NodePlatformOptions, nodePlatform } from './node-platform.ts';
 export { checkNodeVersion } from './node-version.ts';
 export { checkChoice, checkNumbers, checkOptions, checkShare, nearest } from './options.ts';
+export { pause } from './pause.ts';
 export type * from './platform.ts';
 export {
   openDatabaseInMemory,

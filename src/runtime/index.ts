@@ -49,7 +49,6 @@ export {
   type OutgoingRecord,
   openLog,
   type RecordsOptions,
-  type TopicRecord,
 } from './log.ts';
 export { TopicOutput } from './operators/topic-output.ts';
 export { type QueryOptions, type QueryResult, query } from './query/query.ts';
@@ -63,6 +62,7 @@ export {
   replay,
 } from './replay/replay.ts';
 export type { ReplayBound } from './replay/replay-range.ts';
+export { canPass, RestartPauses } from './restarts.ts';
 export { type Job, type RunOptions, run } from './run.ts';
 export type {
   AggregatingState,
@@ -82,9 +82,11 @@ export type {
   PartitionStatus,
   RebuildStatus,
 } from './status.ts';
+export { StatusFeed } from './status-feed.ts';
 export type { StoredEntry, StoredStore } from './stored-state.ts';
 export { type CommitFate, SynchronousTask } from './synchronous-task.ts';
 export { type CalendarUnit, type Weekday, weekdays } from './time/calendar.ts';
+export { recordAt, type TopicRecord, untilChanged } from './topic-records.ts';
 export {
   type AfterCount,
   type AfterProcessingTime,

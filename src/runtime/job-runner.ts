@@ -8,11 +8,13 @@
  *
  * A failed task is dropped with all its memory; the next one recovers from the log.
  */
-import { BehaviorSubject, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { Broker } from '../broker/index.ts';
-import { isMillraceError, messageOf, type Platform } from '../platform/index.ts';
+import { messageOf, type Platform, pause } from '../platform/index.ts';
 import type { Graph } from './graph.ts';
+import { canPass, RestartPauses } from './restarts.ts';
 import type { JobMetrics, JobState, JobStatus, PartitionStatus, RebuildStatus } from './status.ts';
+import { StatusFeed } from './status-feed.ts';
 import { countsOf, noCounts, recordsOf, sumOf, type TaskCounts } from './task-counts.ts';
 import { TaskLoop, type TaskLoopOptions } from './task-loop.ts';
 
@@ -50,16 +52,11 @@ export interface JobRunnerOptions
 }
 
 const errorsMax = 100;
-const backOffFirstMs = 1000;
-const backOffMaxMs = 60_000;
-/** A job that ran this long without a failure begins with the first back-off again. */
-const backOffResetMs = 5 * 60_000;
-const statusEveryMs = 100;
 
 export class JobRunner implements JobHandle {
   readonly done: Promise<void>;
   readonly #options: JobRunnerOptions;
-  readonly #status: BehaviorSubject<JobStatus>;
+  readonly #status: StatusFeed<JobStatus>;
   readonly #errors: Error[] = [];
   #state: JobState = 'starting';
   #loop: TaskLoop | undefined;
@@ -69,15 +66,15 @@ export class JobRunner implements JobHandle {
   #rebuild: RebuildStatus | undefined;
   /** How far a migration is. */
   #migration: string | undefined;
-  #wakeFromBackOff: (() => void) | undefined;
-  #backOffMs = backOffFirstMs;
+  /** Told of every stop. */
+  readonly #ending = new AbortController();
+  readonly #pauses = new RestartPauses();
   #restarts = 0;
   #before: TaskCounts = noCounts;
-  #statusDue = false;
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
-    this.#status = new BehaviorSubject(this.status());
+    this.#status = new StatusFeed(options.platform.clock, () => this.status());
     this.done = this.#run();
     this.done.catch(() => {}); // also told by status; nobody has to await it
   }
@@ -87,7 +84,7 @@ export class JobRunner implements JobHandle {
   }
 
   get status$(): Observable<JobStatus> {
-    return this.#status.asObservable();
+    return this.#status.status$;
   }
 
   get errors(): readonly Error[] {
@@ -128,15 +125,17 @@ export class JobRunner implements JobHandle {
     if (this.#state !== 'failed' && this.#state !== 'stopped') this.#setState('stopping');
     this.#loop?.stop(drain);
     if (!drain) this.#stopped.abort();
-    this.#wakeFromBackOff?.();
+    this.#ending.abort();
     await this.done;
   }
 
   async #run(): Promise<void> {
     try {
       for (;;) {
-        if (await this.#runOnce()) break;
-        await this.#backOff();
+        const pauseMs = await this.#runOnce();
+        if (pauseMs === undefined) break;
+        this.#setState('restarting');
+        await pause(this.#options.platform.clock, pauseMs, this.#ending.signal);
         if (this.#stop !== undefined) break;
         this.#restarts++;
         this.#setState('starting');
@@ -146,30 +145,29 @@ export class JobRunner implements JobHandle {
       this.#setState('failed');
       throw error;
     } finally {
-      this.#status.next(this.status());
-      this.#status.complete();
+      this.#status.tell();
+      this.#status.end();
       await this.#options.onEnd();
     }
   }
 
-  /** True when the task was stopped; false after a failure that a restart can mend. */
-  async #runOnce(): Promise<boolean> {
+  /** Undefined when the task was stopped; else when to begin again, in ms. */
+  async #runOnce(): Promise<number | undefined> {
     const { clock } = this.#options.platform;
     const began = clock.monotonicMs();
     try {
       const loop = await this.#open();
-      if (loop === undefined) return true;
+      if (loop === undefined) return undefined;
       this.#loop = loop;
       if (this.#stop !== undefined) loop.stop(this.#stop.drain);
       else this.#setState('running');
       await loop.run();
-      return true;
+      return undefined;
     } catch (error) {
       this.#keepError(error);
       this.#countBefore();
-      if (!canRestart(error)) throw error;
-      if (clock.monotonicMs() - began > backOffResetMs) this.#backOffMs = backOffFirstMs;
-      return false;
+      if (!canPass(error)) throw error;
+      return this.#pauses.after(clock.monotonicMs() - began);
     }
   }
 
@@ -179,29 +177,16 @@ export class JobRunner implements JobHandle {
         ...this.#options,
         signal: this.#stopped.signal,
         onError: (error) => this.#keepError(error),
-        onProgress: () => this.#announce(),
+        onProgress: () => this.#status.tellSoon(),
         onRebuild: (status) => this.#noteRebuild(status),
         onMigration: (progress) => {
           this.#migration = progress;
-          this.#announce();
+          this.#status.tellSoon();
         },
       });
     } finally {
       this.#migration = undefined;
     }
-  }
-
-  async #backOff(): Promise<void> {
-    this.#setState('restarting');
-    await new Promise<void>((resolve) => {
-      const timer = this.#options.platform.clock.after(this.#backOffMs, resolve);
-      this.#wakeFromBackOff = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
-    this.#wakeFromBackOff = undefined;
-    this.#backOffMs = Math.min(this.#backOffMs * 2, backOffMaxMs);
   }
 
   /** A task that failed is gone; what it counted stays. */
@@ -218,22 +203,13 @@ export class JobRunner implements JobHandle {
   #noteRebuild(status: RebuildStatus): void {
     const isNews = this.#rebuild?.done !== status.done;
     this.#rebuild = status;
-    if (isNews) this.#status.next(this.status());
-    else this.#announce();
+    if (isNews) this.#status.tell();
+    else this.#status.tellSoon();
   }
 
   #setState(state: JobState): void {
     this.#state = state;
-    this.#status?.next(this.status());
-  }
-
-  #announce(): void {
-    if (this.#statusDue || !this.#status.observed) return;
-    this.#statusDue = true;
-    this.#options.platform.clock.after(statusEveryMs, () => {
-      this.#statusDue = false;
-      if (!this.#status.closed) this.#status.next(this.status());
-    });
+    this.#status?.tell();
   }
 
   #partitions(): PartitionStatus[] {
@@ -246,10 +222,3 @@ export class JobRunner implements JobHandle {
 }
 
 const noFile = { stateFileBytes: 0, walBytes: 0 } as const;
-
-/**
- * What may be otherwise next time: a full disk, a lock, a commit whose outcome only the log knows.
- */
-function canRestart(error: unknown): boolean {
-  return isMillraceError(error) && (error.retryable || error.code === 'OUTCOME_UNKNOWN');
-}

@@ -14,6 +14,7 @@ import {
 } from '../broker/index.ts';
 import { checkOptions, isMillraceError, nodePlatform, type Platform } from '../platform/index.ts';
 import type { SourceSpec, TopicSpec } from './graph.ts';
+import { recordAt, type TopicRecord, untilChanged } from './topic-records.ts';
 
 export interface OpenLogOptions extends EmbeddedBrokerOptions {
   /** How `send` gathers records. */
@@ -32,18 +33,6 @@ export interface OutgoingRecord<Key, Value> {
   readonly headers?: readonly Header[];
   /** Default: by the key, as Kafka does. */
   readonly partition?: number;
-}
-
-/** A record of a topic. */
-export interface TopicRecord<Key, Value> {
-  readonly partition: number;
-  readonly offset: number;
-  /** ms since the epoch. */
-  readonly timestamp: number;
-  readonly key: Key | null;
-  /** Null for a record without a value. */
-  readonly value: Value | null;
-  readonly headers: readonly Header[];
 }
 
 export interface RecordsOptions {
@@ -136,7 +125,7 @@ export class Log {
       }
       if (positions.join() !== before) continue;
       if (!follow) return;
-      await this.#change(signal);
+      await untilChanged(this.broker, signal);
     }
   }
 
@@ -161,28 +150,8 @@ export class Log {
     while (cursor.next()) {
       if (cursor.offset < from) continue;
       if (cursor.offset >= end) return;
-      const { bytes, keyStart, keyEnd, valueStart, valueEnd, offset, timestamp } = cursor;
-      yield {
-        partition,
-        offset,
-        timestamp,
-        key: keyStart < 0 ? null : topic.key.decode(bytes, keyStart, keyEnd),
-        value: valueStart < 0 ? null : topic.value.decode(bytes, valueStart, valueEnd),
-        headers: cursor.headers(),
-      };
+      yield recordAt(cursor, topic, partition);
     }
-  }
-
-  #change(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        subscription.close();
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      const subscription = this.broker.subscribe(done);
-      signal?.addEventListener('abort', done);
-    });
   }
 }
 

@@ -4,6 +4,7 @@ import {
   type Change,
   type DeclaredStore,
   decodeStoreRecord,
+  joinPlace,
   parseChangeKey,
 } from '../state/index.ts';
 
@@ -60,7 +61,7 @@ function apply(reading: Reading | undefined, { key, value }: Change): void {
   const of = parseChangeKey(key);
   if (reading === undefined || of.kind === 'store') return;
   const { declared, entries } = reading;
-  const all = `${of.key}\0\0`;
+  const all = joinPlace(of.key, '');
   if (of.kind === 'all') {
     for (const id of entries.keys()) if (id.startsWith(all)) entries.delete(id);
     return;

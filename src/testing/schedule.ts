@@ -4,8 +4,7 @@
  * What a schedule may do is what must not change results. So a record may come before one of an
  * earlier event time only where the out-of-orderness of its source allows for it: then no record of
  * any partition is late because of the schedule. A silence is shorter than the one after which
- * event
- * time goes on with the clock.
+ * event time goes on with the clock.
  */
 import { MillraceError } from '../platform/index.ts';
 import type { SourceNode } from '../runtime/index.ts';

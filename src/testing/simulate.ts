@@ -2,10 +2,9 @@
  * `simulate(job, { input, seeds })`: whether the results of a job depend on anything but its input.
  *
  * The batch is one run: all records are there, in the order of the input, and nothing happens. It
- * is
- * compared with a second batch, and then with one run for each seed, whose schedule (schedule.ts)
- * has records arrive in another order, in other portions, with silence between them, and crashes.
- * Each run has other answers of Date and Math.random.
+ * is compared with a second batch, and then with one run for each seed, whose schedule
+ * (schedule.ts) has records arrive in another order, in other portions, with silence between them,
+ * and crashes. Each run has other answers of Date and Math.random.
  *
  * A difference is made smaller, input and schedule, and thrown as a test that can be pasted.
  */

@@ -15,6 +15,7 @@ import {
   type EpochBudget,
   type Graph,
   type Job,
+  recordAt,
   type SourceSpec,
   SynchronousTask,
   type TopicSpec,
@@ -302,9 +303,7 @@ export class TestDriver {
       cursor.reset(batches.bytes, batches.placeOf);
       while (cursor.next()) {
         if (cursor.offset < from) continue;
-        const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = cursor;
-        const key = keyStart < 0 ? null : topic.key.decode(bytes, keyStart, keyEnd);
-        const value = valueStart < 0 ? null : topic.value.decode(bytes, valueStart, valueEnd);
+        const { key, value, timestamp } = recordAt(cursor, topic, partition);
         records.push({ key, value, timestamp, partition });
       }
     }

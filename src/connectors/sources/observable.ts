@@ -1,6 +1,6 @@
 /** Observables of RxJS. */
 import type { Observable } from 'rxjs';
-import { MillraceError } from '../../platform/index.ts';
+import { checkNumbers, checkOptions, MillraceError } from '../../platform/index.ts';
 import type { Source } from '../source.ts';
 import { Queue } from './queue.ts';
 
@@ -21,8 +21,11 @@ export interface ObservableOptions {
  */
 export function observable<Value>(
   values: Observable<Value>,
-  { waitingMax = 100_000 }: ObservableOptions = {},
+  options: ObservableOptions = {},
 ): Source<Value, never> {
+  checkOptions('observable()', options, ['waitingMax']);
+  checkNumbers('observable()', options, ['waitingMax']);
+  const { waitingMax = 100_000 } = options;
   return {
     name: 'an Observable',
     once: true,

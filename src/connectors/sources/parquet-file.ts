@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib';
 import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet';
 import { checkOptions, type File, MillraceError, messageOf } from '../../platform/index.ts';
 import type { Source, SourceContext, SourceRecord } from '../source.ts';
-import { openFile } from './file-lines.ts';
+import { openFile, readBytes } from './file-lines.ts';
 
 export interface ParquetPosition {
   /** Rows that were taken. */
@@ -103,7 +103,7 @@ type Identity = Omit<ParquetPosition, 'rows'>;
 
 function identityOf(file: File): Identity {
   const fileBytes = file.size();
-  const end = readBytes(file, Math.max(0, fileBytes - endBytesMax), fileBytes);
+  const end = readBytes(file, Math.max(0, fileBytes - endBytesMax), endBytesMax);
   return { fileBytes, end: crc32(end) };
 }
 
@@ -120,18 +120,11 @@ function requireSame(path: string, before: ParquetPosition | undefined, now: Ide
 function bufferOf(file: File): AsyncBuffer {
   return {
     byteLength: file.size(),
-    slice: (start, end = file.size()) => readBytes(file, start, end).buffer,
+    slice(start, end = file.size()) {
+      const { buffer, byteLength } = readBytes(file, start, end - start);
+      return byteLength === buffer.byteLength ? buffer : buffer.slice(0, byteLength);
+    },
   };
-}
-
-function readBytes(file: File, start: number, end: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(end - start);
-  for (let read = 0; read < bytes.length; ) {
-    const more = file.read(bytes, read, bytes.length - read, start + read);
-    if (more === 0) return bytes.slice(0, read);
-    read += more;
-  }
-  return bytes;
 }
 
 async function decoding<Result>(path: string, decode: () => Promise<Result>): Promise<Result> {

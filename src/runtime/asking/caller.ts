@@ -10,6 +10,7 @@ import {
   isMillraceError,
   MillraceError,
   messageOf,
+  pause,
 } from '../../platform/index.ts';
 import { backOffAfter } from '../back-off.ts';
 import type { MapAsyncNode } from '../graph.ts';
@@ -80,7 +81,7 @@ export class Caller {
       } catch (error) {
         const isLast = retry === undefined || tries > retry.times;
         if (isLast || isMillraceError(error, 'ENCODE')) return failureOf(error);
-        await this.#pause(backOffAfter(tries, retry.backOffMs), stopped);
+        await pause(this.#options.clock, backOffAfter(tries, retry.backOffMs), stopped);
         if (stopped.aborted) return failureOf(stopped.reason);
       }
     }
@@ -106,16 +107,6 @@ export class Caller {
       timer?.cancel();
       stopped.removeEventListener('abort', onStop);
     }
-  }
-
-  async #pause(delayMs: number, stopped: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = this.#options.clock.after(delayMs, resolve);
-      stopped.addEventListener('abort', () => {
-        timer.cancel();
-        resolve();
-      });
-    });
   }
 }
 

@@ -4,13 +4,7 @@
  * Its changes go to a state of their own, and what it writes to whoever wants it. A repetition that
  * differs from what was recorded is refused.
  */
-import {
-  type Append,
-  type Appended,
-  type Broker,
-  type Commit,
-  RecordCursor,
-} from '../../broker/index.ts';
+import { type Append, type Broker, type Commit, RecordCursor } from '../../broker/index.ts';
 import { assert, type Clock, isMillraceError, messageOf } from '../../platform/index.ts';
 import { RecordedAnswers } from '../asking/answer.ts';
 import type { TaskLog } from '../assemble-task.ts';
@@ -23,6 +17,7 @@ import { notRepeatable, type Purpose } from './rebuild-errors.ts';
 import type { RebuiltFile } from './rebuilt-file.ts';
 import { requireSame } from './recorded-difference.ts';
 import { Repetition } from './recorded-epochs.ts';
+import { keepChanges } from './scratch-state.ts';
 import type { Turns } from './turns.ts';
 
 export interface RepeatOptions {
@@ -81,7 +76,7 @@ export class RepeatedEpochs {
   }
 
   async #repeat(recorded: Recorded<EpochRecord>): Promise<void> {
-    const { purpose, file, write } = this.#options;
+    const { purpose, file, changelog, write } = this.#options;
     try {
       const repetition = await this.#repetitionOf(recorded);
       const answers = this.#answers.of(recorded.epoch);
@@ -89,7 +84,7 @@ export class RepeatedEpochs {
       const again = commit === undefined ? undefined : this.#recordOf(commit);
       requireSame(purpose, recorded, again, repetition.task.parts.inputs.length);
       if (commit !== undefined) await write(commit.appends);
-      repetition.task.committed(commit === undefined ? [] : this.#keepChanges(commit));
+      repetition.task.committed(keepChanges(file, changelog, commit?.appends ?? []));
     } catch (error) {
       throw failure(purpose, recorded.epoch, error);
     }
@@ -114,15 +109,6 @@ export class RepeatedEpochs {
     cursor.reset(appends.find((append) => append.topic === topic)?.batches ?? new Uint8Array(0));
     cursor.next();
     return cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd);
-  }
-
-  /** The changes go to the file, as if they had been committed. */
-  #keepChanges({ appends }: Commit): Appended[] {
-    const changes = appends.find(({ topic }) => topic === this.#options.changelog);
-    if (changes === undefined) return [];
-    const { topic, partition, recordCount } = changes;
-    const end = this.#options.file.add(changes.batches, recordCount);
-    return [{ topic, partition, baseOffset: end - recordCount, recordCount }];
   }
 }
 

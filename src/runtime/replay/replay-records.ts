@@ -5,8 +5,8 @@
  * `now` is the latest timestamp of the records read so far. So results depend neither on where
  * epochs end nor on when the replay runs. In the end event time runs on until nothing waits for it.
  */
-import type { Append, Appended, TopicPartition } from '../../broker/index.ts';
-import { isMillraceError, MillraceError } from '../../platform/index.ts';
+import type { TopicPartition } from '../../broker/index.ts';
+import { isMillraceError, MillraceError, pause } from '../../platform/index.ts';
 import { assembleTask, type TaskLog } from '../assemble-task.ts';
 import { ClockLimit } from '../epoch-limit.ts';
 import type { Graph } from '../graph.ts';
@@ -15,7 +15,7 @@ import type { Task } from '../task.ts';
 import { countsOfTask, type TaskCounts } from '../task-counts.ts';
 import type { PartitionRange } from './replay-range.ts';
 import type { ReplayWork } from './replay-work.ts';
-import type { ScratchState } from './scratch-state.ts';
+import { keepChanges, type ScratchState } from './scratch-state.ts';
 import { Turns } from './turns.ts';
 
 /** Encoding more changed entries than these takes a turn of the event loop of its own. */
@@ -114,7 +114,8 @@ class Replay {
 
   async #epoch(): Promise<void> {
     const task = this.#task;
-    await this.#pause(task.errors.pauseMs);
+    const { pauseMs } = task.errors; // a record is to be tried again
+    if (pauseMs > 0) await pause(this.#work.platform.clock, pauseMs, this.#work.signal);
     task.beginEpoch();
     while (!task.turn() && !task.isFull()) await this.#turns.next();
     if (this.#turns.isOver || task.parts.state.changes > changesInTurn) await this.#turns.next();
@@ -122,29 +123,7 @@ class Replay {
     if (commit === undefined) return;
     this.#epochs++;
     await this.#work.output.write(this.#work.topics.renamed(commit.appends));
-    task.committed(this.#keepChanges(commit.appends));
+    task.committed(keepChanges(this.#state, changelog, commit.appends));
     await this.#state.tend();
-  }
-
-  #keepChanges(appends: readonly Append[]): Appended[] {
-    const changes = appends.find(({ topic }) => topic === changelog);
-    if (changes === undefined) return [];
-    const { topic, partition, recordCount } = changes;
-    const end = this.#state.add(changes.batches, recordCount);
-    return [{ topic, partition, baseOffset: end - recordCount, recordCount }];
-  }
-
-  /** Before a record is tried again. */
-  async #pause(pauseMs: number): Promise<void> {
-    if (pauseMs <= 0) return;
-    const { platform, signal } = this.#work;
-    await new Promise<void>((resolve) => {
-      const timer = platform.clock.after(pauseMs, resolve);
-      const end = () => {
-        timer.cancel();
-        resolve();
-      };
-      signal.addEventListener('abort', end, { once: true });
-    });
   }
 }

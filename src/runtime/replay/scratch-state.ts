@@ -2,6 +2,7 @@
  * State of a task whose changes are in no log: of one that does again what it did, or of a replay.
  * It is lost with whoever makes it.
  */
+import type { Append, Appended } from '../../broker/index.ts';
 import { TaskState } from '../../state/index.ts';
 
 export interface ScratchState {
@@ -13,6 +14,19 @@ export interface ScratchState {
   tend(): Promise<void>;
   /** Nothing is left of it. */
   discard(): Promise<void>;
+}
+
+/** Gives the state what a commit appends to the changelog; what would be answered to that. */
+export function keepChanges(
+  state: ScratchState,
+  changelog: string,
+  appends: readonly Append[],
+): Appended[] {
+  const changes = appends.find(({ topic }) => topic === changelog);
+  if (changes === undefined) return [];
+  const { topic, partition, recordCount } = changes;
+  const end = state.add(changes.batches, recordCount);
+  return [{ topic, partition, baseOffset: end - recordCount, recordCount }];
 }
 
 /** All of it in memory, for a log that has no directory. It can be opened once. */
