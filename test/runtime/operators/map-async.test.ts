@@ -77,6 +77,32 @@ test('gives the same in every mode, whatever takes how long', async () => {
   }
 });
 
+test('windows behind windows behind it take what fires late, whatever stops between two firings', async () => {
+  const totals = topic('totals', { key: keyJson<string>(), value: json<number>() });
+  const slow = async ({ id }: Order) => {
+    for (let turns = id % 3; turns > 0; turns--) await null;
+    return id;
+  };
+  const nested = job('nested', ({ from }) => {
+    const perCity = from(orders, { eventTime: (o) => o.at, quietAfter: 'off' })
+      .keyBy((o) => o.city)
+      .mapAsync(slow, { name: 'ask' })
+      .window(tumbling(10))
+      .reduce((a, b) => a + b);
+    perCity.to(found); // a commit may end between two of these
+    const all = perCity
+      .keyBy(() => 'all')
+      .window(tumbling(10))
+      .reduce((a, b) => a + b, { name: 'all' });
+    all.to(totals);
+    all.late.map((n) => -n).to(totals);
+  });
+  const cities = ['Bonn', 'Rome', 'Oslo', 'Paris', 'Bern', 'Riga'];
+  const records = cities.map((city, i) => order(i + 1, city, 5));
+  const script = [{ records: [...records, order(100, 'Bonn', 100)] }];
+  expect(valuesOf(await sameInEveryMode(nested, script), 'totals')).toEqual([21, 100]);
+});
+
 test('passes keys on, and records without a key to the partition that they came from', async () => {
   const others = topic('others', { key: string(), value: json<Order>() });
   const keyless = job('keyless', ({ from }) => {
