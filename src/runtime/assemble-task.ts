@@ -2,7 +2,7 @@
 import type { Broker, TopicPartition } from '../broker/index.ts';
 import type { Codec } from '../formats/index.ts';
 import type { Clock } from '../platform/index.ts';
-import { type Declarations, TaskState } from '../state/index.ts';
+import { type Declarations, onlyKey, onlyKeyFormat, TaskState } from '../state/index.ts';
 import { AsyncSteps } from './asking/async-steps.ts';
 import { buildChain, type Chain, type ChainOptions, type ChainSource } from './chain.ts';
 import type { EpochLimit } from './epoch-limit.ts';
@@ -47,7 +47,7 @@ export function assembleTask(options: TaskOptions): Task {
   });
   state.finishDeclaring(graph.job);
   const inputs = openInputs(options, chain);
-  const time = openTime(inputs, clock.monotonicMs(), timeStore.get('\0'));
+  const time = openTime(inputs, clock.monotonicMs(), timeStore.get(onlyKey));
   const recorder = new EpochRecorder({
     ...{ task: claim.task, inputs, time, newStates: state.newStores },
     topicIdOf: (topic) => broker.describeTopic(topic)?.id ?? 0,
@@ -84,7 +84,7 @@ export function declarationsOf(graph: Graph): Declarations {
 /** Makes the chain; declares its state, and the task's own. */
 function declare(options: ChainOptions) {
   const chain = buildChain(options);
-  const own = { name: 'task/time', value: timeCodec, keyCodec: ownKeyCodec };
+  const own = { name: 'task/time', value: timeCodec, keyCodec: onlyKeyFormat };
   return { chain, timeStore: options.stores.value(own) };
 }
 
@@ -135,5 +135,3 @@ const timeCodec: Codec<TimeSnapshot> = {
   decode: (bytes, start, end) =>
     JSON.parse(Buffer.from(bytes.subarray(start, end)).toString('utf8')),
 };
-
-const ownKeyCodec = { name: 'none', text: true } as const;

@@ -14,7 +14,7 @@
  */
 import type { Appended, Commit } from '../broker/index.ts';
 import { assert, type Clock } from '../platform/index.ts';
-import type { TaskState, ValueStore } from '../state/index.ts';
+import { onlyKey, type TaskState, type ValueStore } from '../state/index.ts';
 import type { Answer } from './asking/answer.ts';
 import type { AsyncSteps } from './asking/async-steps.ts';
 import type { Chain } from './chain.ts';
@@ -58,9 +58,6 @@ type Decided = Pick<EpochRecord, 'idle' | 'watermark'>;
 
 const nothingDecided: Decided = { idle: undefined, watermark: undefined };
 
-/** The key of records that the task keeps for itself. */
-const ownKey = '\0';
-
 export class Task {
   readonly #parts: TaskParts;
   readonly #commits: CommitBuilder;
@@ -84,7 +81,7 @@ export class Task {
     this.#parts = parts;
     this.#commits = new CommitBuilder(parts);
     this.#errors = new RecordErrors(parts);
-    parts.chain.timed.restore(parts.time.settled, parts.timeStore.get(ownKey)?.steps);
+    parts.chain.timed.restore(parts.time.settled, parts.timeStore.get(onlyKey)?.steps);
     this.#due = new DueWork(parts, this.#errors);
     for (const input of parts.inputs) this.#errors.passOver(input, () => this.#countRead());
   }
@@ -248,7 +245,7 @@ export class Task {
   #keepTime(): void {
     const { time, timeStore, chain } = this.#parts;
     const steps = chain.timed.snapshot();
-    timeStore.put(ownKey, steps === undefined ? time.snapshot() : { ...time.snapshot(), steps });
+    timeStore.put(onlyKey, steps === undefined ? time.snapshot() : { ...time.snapshot(), steps });
     this.#timeChanged = false;
   }
 

@@ -9,6 +9,7 @@ export {
 } from './change.ts';
 export { type FoldRange, type FoldStep, foldInSlices } from './fold.ts';
 export { joinPlace, keyGroups, splitPlace, stateKeyOf } from './key.ts';
+export { onlyKey, onlyKeyFormat } from './only-key.ts';
 export { Origins } from './origins.ts';
 export { Overlay } from './overlay.ts';
 export {

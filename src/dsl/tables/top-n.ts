@@ -71,6 +71,6 @@ export function topOfStream<Row extends AnyRow, Key>(
 }
 
 /** Undefined: there are none. */
-function rowsOf<Row>(top: readonly Ranked<Row>[]): readonly Row[] | undefined {
+export function rowsOf<Row>(top: readonly { readonly row: Row }[]): readonly Row[] | undefined {
   return top.length === 0 ? undefined : top.map(({ row }) => row);
 }

@@ -3,13 +3,13 @@
  * one that leaves lets the next one in; and those that are first once more, so that the others are
  * looked at only then.
  */
-import { type Codec, json } from '../../formats/index.ts';
+import { type Codec, json, number } from '../../formats/index.ts';
 import type { MapSpec, ValueSpec } from '../../runtime/index.ts';
 import type { StepFunctions } from '../process.ts';
 import { value } from '../state-specs.ts';
 import { type AnyRow, type Change, changeOf } from './change.ts';
 import type { GroupChange } from './grouped-table.ts';
-import { rankOf, type TopNOptions } from './top-n.ts';
+import { rankOf, rowsOf, type TopNOptions } from './top-n.ts';
 
 /** A row's place in its group; the smallest rank comes first, then the smallest key. */
 interface Place {
@@ -90,35 +90,18 @@ function compare(a: Placed<unknown>, b: Placed<unknown>): number {
   return a.key < b.key ? -1 : Number(a.key > b.key);
 }
 
-/** Undefined: there are none. */
-function rowsOf<Row>(top: readonly Placed<Row>[]): readonly Row[] | undefined {
-  return top.length === 0 ? undefined : top.map(({ row }) => row);
-}
-
+const ranks = number();
 const rankBytes = 8;
-const signBit = 0x80;
 
 /** Bytes that sort as places do: rank (8) | key. */
 export function placeCodec(keyCodec: Codec<unknown>): Codec<Place> {
   return {
     name: `rank and ${keyCodec.name}`,
     text: false,
-    encode({ rank, key }) {
-      const head = Buffer.allocUnsafe(rankBytes);
-      head.writeDoubleBE(rank);
-      turn(head, (head[0] as number) < signBit); // there are 8
-      return Buffer.concat([head, keyCodec.encode(key)]);
-    },
-    decode(bytes, start, end) {
-      const head = Buffer.from(bytes.subarray(start, start + rankBytes));
-      turn(head, (head[0] as number) >= signBit); // there are 8
-      return { rank: head.readDoubleBE(), key: keyCodec.decode(bytes, start + rankBytes, end) };
-    },
+    encode: ({ rank, key }) => Buffer.concat([ranks.encode(rank), keyCodec.encode(key)]),
+    decode: (bytes, start, end) => ({
+      rank: ranks.decode(bytes, start, start + rankBytes),
+      key: keyCodec.decode(bytes, start + rankBytes, end),
+    }),
   };
-}
-
-/** A double sorts as its bytes do with the sign turned; a negative one with all bits turned. */
-function turn(head: Buffer, isPositive: boolean): void {
-  if (isPositive) head[0] = (head[0] as number) ^ signBit;
-  else for (let i = 0; i < rankBytes; i++) head[i] = (head[i] as number) ^ 0xff;
 }

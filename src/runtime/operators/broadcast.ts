@@ -13,12 +13,14 @@
  *   ... all were                3 a   3 b   3 c
  */
 import type { Codec } from '../../formats/index.ts';
-import type {
-  KeyFormat,
-  StateKey,
-  StoreRegistry,
-  TimedStore,
-  ValueStore,
+import {
+  type KeyFormat,
+  onlyKey,
+  onlyKeyFormat,
+  type StateKey,
+  type StoreRegistry,
+  type TimedStore,
+  type ValueStore,
 } from '../../state/index.ts';
 import type { BroadcastContext, BroadcastNode } from '../graph.ts';
 import type { OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
@@ -27,9 +29,6 @@ import { Moment } from './moment.ts';
 import { presence } from './presence.ts';
 import type { ProcessOperator } from './process.ts';
 import { declareState } from './states.ts';
-
-const noKey: KeyFormat = { name: 'none', text: true };
-const onlyKey: StateKey = '\0';
 
 /** The last visit that was asked for. */
 interface Visit {
@@ -49,7 +48,7 @@ export class VisitedKeys {
   /** `step`: the identity of the process step. */
   constructor(stores: StoreRegistry, step: string, keyCodec: KeyFormat) {
     this.#keys = stores.timed({ name: `${step}/keys`, keyCodec, value: presence });
-    const visits = { name: `${step}/visit`, keyCodec: noKey, value: visitCodec };
+    const visits = { name: `${step}/visit`, keyCodec: onlyKeyFormat, value: visitCodec };
     this.#visits = stores.value(visits);
   }
 
@@ -112,7 +111,7 @@ export class BroadcastState {
   /** `step`: the identity of the process step. */
   constructor(stores: StoreRegistry, step: string, specs: BroadcastNode['state']) {
     this.moment.key = onlyKey;
-    const of = { stores, step, keyCodec: noKey, moment: this.moment };
+    const of = { stores, step, keyCodec: onlyKeyFormat, moment: this.moment };
     const declared = Object.entries(specs).map(([name, spec]) => {
       return [name, declareState(of, `broadcast ${name}`, spec).state] as const;
     });

@@ -21,12 +21,13 @@
  * state does not have (another one, or none any more) are dropped.
  */
 import type { Codec } from '../../formats/index.ts';
-import type {
-  KeyFormat,
-  StateKey,
-  StoreRegistry,
-  TimedStore,
-  ValueStore,
+import {
+  onlyKey,
+  onlyKeyFormat,
+  type StateKey,
+  type StoreRegistry,
+  type TimedStore,
+  type ValueStore,
 } from '../../state/index.ts';
 import type { TimeToLive } from '../state.ts';
 import type { Cells, Written, WrittenStore } from './cells.ts';
@@ -47,9 +48,6 @@ const lengthCodec: Codec<number> = {
   encode: (ms) => Buffer.from(JSON.stringify(ms)),
   decode: (bytes, start, end) => Number(Buffer.from(bytes.subarray(start, end)).toString()),
 };
-
-const noKey: KeyFormat = { name: 'none', text: true };
-const onlyKey: StateKey = '\0';
 
 /** The stores beside the one that holds the entries. */
 export const expiryParts = ['written', 'checks', 'own checks', 'adopted'] as const;
@@ -90,7 +88,11 @@ export class Expiry {
     this.#written = cells.declareWritten(stores, nameOf('written'));
     this.#checks = stores.timed({ name: nameOf('checks'), keyCodec, value: presence });
     this.#ownChecks = stores.timed({ name: nameOf('own checks'), keyCodec, value: presence });
-    this.#adopted = stores.value({ name: nameOf('adopted'), keyCodec: noKey, value: lengthCodec });
+    this.#adopted = stores.value({
+      name: nameOf('adopted'),
+      keyCodec: onlyKeyFormat,
+      value: lengthCodec,
+    });
     stores.onRecovered(() => this.#lookBack());
   }
 

@@ -14,13 +14,14 @@
  */
 import { type Codec, keyJson } from '../../formats/index.ts';
 import { assert } from '../../platform/index.ts';
-import type {
-  ElementPlace,
-  KeyFormat,
-  MapStore,
-  StateKey,
-  TimedStore,
-  ValueStore,
+import {
+  type ElementPlace,
+  type MapStore,
+  onlyKey,
+  onlyKeyFormat,
+  type StateKey,
+  type TimedStore,
+  type ValueStore,
 } from '../../state/index.ts';
 import { itemCells } from './cells.ts';
 import { presence } from './presence.ts';
@@ -38,8 +39,6 @@ export interface Session {
 }
 
 const beginCodec = keyJson<number>() as Codec<unknown>; // as `at` gives them back
-const noKey: KeyFormat = { name: 'none', text: true };
-const onlyKey: StateKey = '\0';
 
 export class SessionTable {
   readonly #sessions: MapStore<unknown, Session>;
@@ -65,7 +64,7 @@ export class SessionTable {
     });
     this.#lastEnd = stores.value({
       name: `${step}/window last end`,
-      keyCodec: noKey,
+      keyCodec: onlyKeyFormat,
       value: timeCodec,
     });
   }
