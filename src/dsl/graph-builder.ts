@@ -50,9 +50,9 @@ export class GraphBuilder {
     );
   }
 
-  build(): Graph {
+  build(parallelism?: number): Graph {
     this.#built = true;
-    return { job: this.job, nodes: this.#nodes };
+    return { job: this.job, nodes: this.#nodes, parallelism };
   }
 
   /** The codec of the keys that an edge carries; undefined where it is not keyed. */

@@ -14,7 +14,7 @@ import {
 } from '../runtime/index.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { errorPolicyOf, type OnError } from './on-error.ts';
-import { checkStepName } from './step-options.ts';
+import { checkParallelism, checkStepName } from './step-options.ts';
 import { KeyedStream, Stream } from './stream.ts';
 import { toTable } from './tables/from-stream.ts';
 import { type ToTableOptions, toTableOptions } from './tables/last-values.ts';
@@ -57,6 +57,11 @@ export interface TableOptions<Value>
 export interface JobOptions {
   /** What happens where a record fails, where `from` does not say it. Default: `'fail'`. */
   readonly onError?: OnError;
+  /**
+   * How many tasks share the work; keyed steps are split by key. Default 1. See
+   * docs/parallelism.md.
+   */
+  readonly parallelism?: number;
 }
 
 /** What a job is built with. */
@@ -104,15 +109,16 @@ export function job(
   options: JobOptions = {},
 ): Job {
   checkJobName(name);
-  checkOptions(`job("${name}")`, options, ['onError']);
-  const { onError = 'fail' } = options;
+  checkOptions(`job("${name}")`, options, ['onError', 'parallelism']);
+  const { onError = 'fail', parallelism } = options;
+  checkParallelism(`job("${name}")`, parallelism);
   errorPolicyOf(onError, `onError of job("${name}")`);
   const builder = new GraphBuilder(name);
   build({
     from: (topic, of = {}) => new Stream(builder, addSource(builder, topic, { onError, ...of })),
     table: (topic, of = {}) => addTable(builder, topic, { onError, ...of }),
   });
-  const graph = builder.build();
+  const graph = builder.build(parallelism);
   checkGraph(graph);
   nameSteps(graph);
   return { kind: 'job', name, graph };

@@ -14,6 +14,11 @@ export interface RunningOptions extends StepOptions, AgeingOptions {}
 export interface KeyByOptions<Key> extends StepOptions {
   /** How keys are told apart and kept: equal bytes, equal keys. Default: canonical JSON. */
   readonly key?: Codec<Key>;
+  /**
+   * How many tasks the steps behind it are run by, up to the next keyBy(). Default: as many as the
+   * job has. See docs/parallelism.md.
+   */
+  readonly parallelism?: number;
 }
 
 export interface ToOptions<Value, Key> {
@@ -28,6 +33,20 @@ export function checkStepName(job: string, name: string | undefined): void {
     'INVALID',
     `Job "${job}": a step can't be named ${JSON.stringify(name)}: use 1 to 200 letters, ` +
       `digits, dots, underscores or hyphens.`,
+  );
+}
+
+/** More tasks than key groups would own nothing. */
+const parallelismMax = 128;
+
+/** Fails with `INVALID`. */
+export function checkParallelism(where: string, parallelism: number | undefined): void {
+  if (parallelism === undefined) return;
+  if (Number.isInteger(parallelism) && parallelism >= 1 && parallelism <= parallelismMax) return;
+  throw new MillraceError(
+    'INVALID',
+    `parallelism of ${where} can't be ${String(parallelism)}: give a whole number from 1 to ` +
+      `${parallelismMax}, the number of tasks.`,
   );
 }
 

@@ -10,6 +10,7 @@ import { type DeduplicateOptions, deduplicating } from './deduplicate.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { type MapAsyncArguments, mapAsyncNode } from './map-async.ts';
 import {
+  checkParallelism,
   checkStepName,
   type KeyByOptions,
   nameOf,
@@ -139,7 +140,8 @@ export class StreamSteps<Value, Key> {
   }
 
   protected addKeyBy<NewKey>(key: (value: Value) => NewKey, options: KeyByOptions<NewKey>): Edge {
-    this.check('keyBy()', key, options, ['name', 'key']);
+    this.check('keyBy()', key, options, ['name', 'key', 'parallelism']);
+    checkParallelism('keyBy()', options.parallelism);
     const codec = checkKeyCodec(options.key ?? keyJson<NewKey>(), 'keyBy()');
     return this.graph.add({
       kind: 'keyBy',
@@ -147,6 +149,7 @@ export class StreamSteps<Value, Key> {
       name: options.name,
       key: key as (value: unknown) => unknown, // the graph does not know types
       codec: ofKeys(codec) as Codec<unknown>, // likewise
+      parallelism: options.parallelism,
     });
   }
 

@@ -4,13 +4,21 @@ import type { Codec } from '../formats/index.ts';
 import type { Clock } from '../platform/index.ts';
 import { type Declarations, onlyKey, onlyKeyFormat, TaskState } from '../state/index.ts';
 import { AsyncSteps } from './asking/async-steps.ts';
-import { buildChain, type Chain, type ChainOptions, type ChainSource } from './chain.ts';
+import {
+  buildChain,
+  type Chain,
+  type ChainOptions,
+  type ChainPlace,
+  type ChainSource,
+} from './chain.ts';
 import type { EpochLimit } from './epoch-limit.ts';
 import { EpochRecorder } from './epoch-log.ts';
 import type { Graph } from './graph.ts';
 import type { OperatorContext } from './operator.ts';
 import { type InputLog, PartitionInput } from './partition-input.ts';
-import { Task } from './task.ts';
+import { firstPlace } from './stages/place.ts';
+import { lagOf } from './stages/plan.ts';
+import { type Sharing, Task } from './task.ts';
 import { TaskTime, type TimeSnapshot } from './time/task-time.ts';
 
 /** What a task needs of the log. */
@@ -31,6 +39,11 @@ export interface TaskOptions {
   readonly limit: EpochLimit;
   /** See `TaskParts`. Default false. */
   readonly nowFollowsRecords?: boolean;
+  /** Which task of its stage it is; undefined where the whole job is one task. */
+  readonly place?: ChainPlace | undefined;
+  readonly sharing?: Sharing | undefined;
+  /** How far its watermark is behind what it reads, in ms; default: as the graph says. */
+  readonly lagMs?: number | undefined;
   /** Where a partition of a source is read on; undefined: the task does not read it. */
   positionOf(partition: TopicPartition, source: ChainSource): number | undefined;
 }
@@ -44,10 +57,12 @@ export function assembleTask(options: TaskOptions): Task {
     context,
     stores: state,
     partitionsOf: (topic) => broker.describeTopic(topic)?.partitions.length ?? 1,
+    place: options.place,
   });
   state.finishDeclaring(graph.job);
   const inputs = openInputs(options, chain);
   const time = openTime(inputs, clock.monotonicMs(), timeStore.get(onlyKey));
+  const { sharing, lagMs = lagOf(graph) } = options;
   const recorder = new EpochRecorder({
     ...{ task: claim.task, inputs, time, newStates: state.newStores },
     topicIdOf: (topic) => broker.describeTopic(topic)?.id ?? 0,
@@ -65,7 +80,9 @@ export function assembleTask(options: TaskOptions): Task {
       state,
       timeStore,
       limit,
-      recorder,
+      recorder: sharing === undefined ? recorder : undefined,
+      sharing,
+      lagMs,
       nowFollowsRecords: options.nowFollowsRecords ?? false,
       asking: new AsyncSteps(claim.task, chain.asking),
     },
@@ -94,6 +111,8 @@ function newContext(graph: Graph, now: number): OperatorContext {
     now,
     sourcePartition: 0,
     origin: undefined,
+    place: { ...firstPlace },
+    settled: Number.NEGATIVE_INFINITY,
     key: null,
     late: 0,
     written: 0,
@@ -109,9 +128,15 @@ function openInputs({ broker, positionOf }: TaskOptions, chain: Chain): Partitio
       return position === undefined ? [] : new PartitionInput(broker, source, partition, position);
     });
   });
-  return inputs.sort((a, b) =>
-    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
-  );
+  return inputs.sort(compareInputs);
+}
+
+/** Exchanges in their order; else by topic. */
+function compareInputs(a: PartitionInput, b: PartitionInput): number {
+  const [of, other] = [a.source.node.exchange, b.source.node.exchange];
+  const exchanges = (of?.index ?? 0) - (other?.index ?? 0);
+  if (exchanges !== 0) return exchanges;
+  return a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1;
 }
 
 function openTime(

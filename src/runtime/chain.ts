@@ -25,6 +25,7 @@ import {
   type KeyByNode,
   type MapAsyncNode,
   type ProcessNode,
+  type SendNode,
   type SinkNode,
   type SourceNode,
   type SplitNode,
@@ -39,6 +40,7 @@ import {
   VisitedKeys,
 } from './operators/broadcast.ts';
 import { MapAsyncOperator } from './operators/map-async.ts';
+import { SendOperator } from './operators/send.ts';
 import { SinkOperator } from './operators/sink.ts';
 import {
   FanOut,
@@ -61,6 +63,10 @@ export interface Chain {
   readonly asking: readonly MapAsyncOperator[];
   /** One for each topic that is written. */
   readonly outputs: readonly TopicOutput[];
+  /** What sends to other stages of the job; into some of the outputs. */
+  readonly sends: readonly SendOperator[];
+  /** By operator of `timed`: where its step stands in the job. */
+  readonly ranks: ReadonlyMap<TimedOperator, number>;
   /** Those of them that take records that fail, by topic. */
   readonly deadLetters: ReadonlyMap<string, TopicOutput>;
 }
@@ -78,6 +84,16 @@ export interface ChainOptions {
   readonly stores: StoreRegistry;
   /** Partitions of each topic that is written. */
   partitionsOf(topic: string): number;
+  /** Which task of a stage it is for; default: the only one. */
+  readonly place?: ChainPlace | undefined;
+}
+
+/** One of the tasks of a stage. */
+export interface ChainPlace {
+  readonly index: number;
+  readonly tasks: number;
+  /** By node of its graph: where it stands in the graph of the job. */
+  readonly ranks: readonly number[];
 }
 
 export function buildChain(options: ChainOptions): Chain {
@@ -95,6 +111,7 @@ class ChainBuilder {
   /** By broadcast node: the step that sees its state. */
   readonly #seeing = new Map<number, Pick<BroadcastParts, 'process' | 'state' | 'visited'>>();
   readonly #outputs = new Map<string, TopicOutput>();
+  readonly #sends: SendOperator[] = [];
 
   constructor(options: ChainOptions) {
     this.#options = options;
@@ -117,11 +134,22 @@ class ChainBuilder {
     const deadLetters = this.#deadLetters(sources);
     const outputs = [...[...this.#outputs.values()].reverse(), ...deadLetters.values()];
     const asking = [...this.#asking.values()].reverse();
-    return { sources, timed: this.#heldOperators(), asking, outputs, deadLetters };
+    const sends = [...this.#sends].reverse();
+    const ranks = this.#ranks();
+    return { sources, timed: this.#heldOperators(), asking, outputs, sends, ranks, deadLetters };
+  }
+
+  #ranks(): ReadonlyMap<TimedOperator, number> {
+    const { place } = this.#options;
+    return new Map(
+      this.#timed.map(({ node: { id }, operator }) => [operator, place?.ranks[id] ?? id]),
+    );
   }
 
   #deadLetters(sources: readonly ChainSource[]): ReadonlyMap<string, TopicOutput> {
-    const topics = sources.flatMap(({ node }) => deadLettersOf(node) ?? []);
+    const topics = sources.flatMap(({ node }) =>
+      [node, ...(node.exchange?.origins ?? [])].flatMap((of) => deadLettersOf(of) ?? []),
+    );
     return new Map(
       topics.map((name) => [name, new TopicOutput(name, this.#options.partitionsOf(name))]),
     );
@@ -165,6 +193,8 @@ class ChainBuilder {
         return this.#process(node, step, next, to('late'));
       case 'sink':
         return this.#sink(node, step);
+      case 'send':
+        return this.#send(node, step);
       default:
         return unreachable(node);
     }
@@ -239,6 +269,32 @@ class ChainBuilder {
     return new SinkOperator({ context: this.#options.context, step, node, output });
   }
 
+  #send(node: SendNode, step: Step): Receiver {
+    const { context, place, graph } = this.#options;
+    const { exchange } = node;
+    const { topic } = exchange;
+    const partitions = this.#options.partitionsOf(topic);
+    const output = new TopicOutput(topic, partitions);
+    this.#outputs.set(topic, output);
+    const { index: sender, tasks: senders } = place ?? { index: 0, tasks: 1 };
+    const receivers = partitions / senders;
+    const before = nodesBefore(graph, node);
+    const held = (watermark: number) => this.#heldBack(before, watermark);
+    const parts = { context, step, exchange, output, sender, senders, receivers, held };
+    const operator = new SendOperator(parts);
+    this.#sends.push(operator);
+    return operator;
+  }
+
+  /** What `mapAsync` steps let through. */
+  #heldBack(before: ReadonlySet<GraphNode>, watermark: number): number {
+    let own = watermark;
+    for (const [id, { held }] of this.#asking) {
+      if (held < own && [...before].some((node) => node.id === id)) own = held;
+    }
+    return own;
+  }
+
   #stepOf(node: GraphNode): Step {
     return { name: labelOf(this.#options.graph, node, this.#names), kind: labelOfKind(node) };
   }
@@ -284,7 +340,7 @@ function joined(receivers: readonly Receiver[]): Receiver | undefined {
 function needsKey(graph: Graph, source: SourceNode): boolean {
   return graph.nodes.some((node) => {
     const usesKey = (node.kind === 'sink' || node.kind === 'keyBy') && node.key === undefined;
-    if (!usesKey && node.kind !== 'mapAsync') return false;
+    if (!usesKey && node.kind !== 'mapAsync' && node.kind !== 'send') return false;
     return parentsOf(graph, node).some((input) => keepsKeysOf(graph, source, input));
   });
 }

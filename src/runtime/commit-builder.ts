@@ -42,7 +42,7 @@ export class CommitBuilder {
   committed(appended: readonly Appended[]): void {
     this.#epoch++;
     const { state, changelog, inputs, recorder } = this.#parts;
-    recorder.committed();
+    recorder?.committed();
     const changes = appended.find(({ topic }) => topic === changelog);
     if (changes !== undefined) state.committed(changes.baseOffset + changes.recordCount);
     state.tend();
@@ -66,8 +66,9 @@ export class CommitBuilder {
     const { name: task, incarnation, context, recorder } = this.#parts;
     const epoch = this.#epoch + 1;
     const { now: clockMs } = context;
-    const record = recorder.take({ epoch, clockMs, moved, course, outputs });
-    return { task, incarnation, epoch, clockMs, positions, appends: [...all, record] };
+    const record = recorder?.take({ epoch, clockMs, moved, course, outputs });
+    const appends = record === undefined ? all : [...all, record];
+    return { task, incarnation, epoch, clockMs, positions, appends };
   }
 }
 

@@ -9,10 +9,11 @@ import {
   type Platform,
 } from '../platform/index.ts';
 import { type StoreRecord, storeKey } from '../state/index.ts';
-import { changelogOf, taskNameOf } from './open-task.ts';
+import { changelogOf } from './open-task.ts';
 import { expiryParts, expiryStore } from './operators/expiry.ts';
 import { jobOf } from './query/run-query.ts';
 import { takeSnapshot } from './query/task-snapshot.ts';
+import { taskNameOf } from './stages/job-tasks.ts';
 import { StateCommits } from './state-commits.ts';
 
 export interface DropStateOptions {

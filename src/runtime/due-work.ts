@@ -9,14 +9,19 @@
  *   ... and again from the start
  */
 import { assert } from '../platform/index.ts';
-import { Delivery } from './asking/delivery.ts';
+import { CameOf } from './came-of.ts';
 import type { EpochCounts } from './epoch-limit.ts';
+import { policyOf } from './graph.ts';
 import type { TimedOperator } from './operator.ts';
 import type { MapAsyncOperator } from './operators/map-async.ts';
 import type { RecordErrors } from './record-errors.ts';
+import { firingPlace, moveTo } from './stages/place.ts';
 import type { TaskParts } from './task.ts';
 
-type DueWorkParts = Pick<TaskParts, 'asking' | 'broker' | 'chain' | 'context' | 'limit' | 'time'>;
+type DueWorkParts = Pick<
+  TaskParts,
+  'asking' | 'broker' | 'chain' | 'context' | 'lagMs' | 'limit' | 'time'
+>;
 
 export class DueWork {
   readonly #parts: DueWorkParts;
@@ -97,20 +102,32 @@ export class DueWork {
     this.#errors.enter(undefined);
     this.#movesTime ||= kind === 'event';
     this.#parts.context.origin = undefined;
+    this.#place(operator, kind);
     if (kind === 'event') operator.fireEvent();
     else operator.fireProcessing();
     return this.#counted();
   }
 
+  /** What fires by the clock stands where the task is; what event time has made due, at its time. */
+  #place(operator: TimedOperator, kind: 'event' | 'processing'): void {
+    const { context, time, chain, lagMs } = this.#parts;
+    context.settled = time.settled;
+    if (kind === 'processing') return;
+    const due = Math.ceil(operator.nextEventTime());
+    const drains = context.place.order === Number.POSITIVE_INFINITY;
+    moveTo(context.place, firingPlace(due, chain.ranks.get(operator) ?? 0, lagMs, drains));
+    if (due - 1 > time.settled) context.settled = due - 1;
+  }
+
   /** Passes on the next result of a step. */
   #deliver(step: MapAsyncOperator): boolean {
-    const { broker, chain } = this.#parts;
+    const { broker, chain, context, time } = this.#parts;
     const call = step.leaving;
     assert(call !== undefined, 'the step has a result');
     const { origin, failure } = call;
-    const delivery = origin && new Delivery(broker, call, origin);
-    const source = chain.sources.find(({ node }) => node.topic.name === origin?.topic);
-    const policy = source?.node.onError;
+    const delivery = origin && new CameOf(broker, call, origin);
+    const [policy] = chain.sources.flatMap(({ node }) => policyOf(node, origin?.topic ?? '') ?? []);
+    context.settled = time.settled;
     this.#errors.enter(delivery);
     if (delivery === undefined || policy === undefined) {
       step.deliver(call);

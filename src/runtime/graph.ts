@@ -55,8 +55,17 @@ export interface ErrorPolicy {
 }
 
 /** The topic that takes the records of a source that fail; undefined where there is none. */
-export function deadLettersOf({ onError }: SourceNode): string | undefined {
+export function deadLettersOf({ onError }: Pick<SourceNode, 'onError'>): string | undefined {
   return typeof onError?.otherwise === 'object' ? onError.otherwise.deadLetters : undefined;
+}
+
+/** What happens where a record fails that came of one of `topic`. */
+export function policyOf(
+  { onError, exchange, topic: own }: SourceNode,
+  topic: string,
+): ErrorPolicy | undefined {
+  if (exchange === undefined) return own.name === topic ? onError : undefined;
+  return exchange.origins.find((of) => of.topic === topic)?.onError;
 }
 
 export interface SourceNode {
@@ -74,6 +83,48 @@ export interface SourceNode {
   readonly start: StartPosition;
   /** Undefined: the job fails. */
   readonly onError?: ErrorPolicy | undefined;
+  /** In the graph of a stage: it reads what another stage sends. */
+  readonly exchange?: Exchange;
+}
+
+/** How records get from one stage of a job to the tasks of another one. */
+export interface Exchange {
+  /** From 0, in the order of the steps that read them. */
+  readonly index: number;
+  /** Internal, named after the step that reads it; exchange-record.ts says what lies in it. */
+  readonly topic: string;
+  /** The stage that sends, and the one that receives. */
+  readonly from: number;
+  readonly to: number;
+  /** Of the key that a record carries. */
+  readonly key: Codec<unknown>;
+  readonly value: Codec<unknown>;
+  /** Which task gets a record: the one that owns this key, or all of them. */
+  readonly by: 'key' | 'all' | PartitionedBy;
+  /** The topics of the job's sources, where a record says which of theirs it came of. */
+  readonly origins: readonly Origins[];
+  /** How far a task's watermark is behind the record that it reads next, in ms. */
+  readonly lagMs: number;
+}
+
+/** A topic of which records come, and what happens where one of them fails. */
+export interface Origins {
+  readonly topic: string;
+  readonly onError: ErrorPolicy | undefined;
+}
+
+/** Records are shared out by something else than their key. */
+export interface PartitionedBy {
+  readonly of: (value: unknown) => unknown;
+  readonly codec: Codec<unknown>;
+  /** Whether that is the key that a record carries, instead of its stream's. */
+  readonly isKey: boolean;
+}
+
+/** In the graph of a stage: sends records to another stage. */
+export interface SendNode extends NodeBase {
+  readonly kind: 'send';
+  readonly exchange: Exchange;
 }
 
 export interface MapNode extends NodeBase {
@@ -118,6 +169,8 @@ export interface KeyByNode extends NodeBase {
   /** Undefined: the key of the record, as its topic has it; a record without one fails. */
   readonly key: ((value: unknown) => unknown) | undefined;
   readonly codec: Codec<unknown>;
+  /** How many tasks the steps behind it have; undefined: as the job says. */
+  readonly parallelism?: number | undefined;
 }
 
 /** The general keyed step; running aggregates and reduce are lowered to it. */
@@ -195,11 +248,14 @@ export type GraphNode =
   | BroadcastNode
   | ProcessNode
   | WindowNode
-  | SinkNode;
+  | SinkNode
+  | SendNode;
 
 export interface Graph {
   readonly job: string;
   readonly nodes: readonly GraphNode[];
+  /** How many tasks each stage has, at least. Default 1. */
+  readonly parallelism?: number | undefined;
 }
 
 /** What a node reads; of a source nothing. */

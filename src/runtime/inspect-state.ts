@@ -8,9 +8,9 @@ import {
   runInChild,
 } from '../platform/index.ts';
 import type { Overlay } from '../state/index.ts';
-import { taskNameOf } from './open-task.ts';
 import { jobOf } from './query/run-query.ts';
 import { type TaskFiles, takeSnapshot } from './query/task-snapshot.ts';
+import { taskNameOf } from './stages/job-tasks.ts';
 
 export interface InspectOptions {
   /** Whose state; may be left out where the directory has one job. */

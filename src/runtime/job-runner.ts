@@ -1,22 +1,19 @@
 /**
- * Runs a job: opens its task, restarts it after failures that can pass, and answers questions about
- * it.
+ * Runs a job: its tasks, one or several, and answers questions about it.
  *
- *   starting -> running -> stopping -> stopped
- *      ^           |
- *      +-- restarting (exponential back-off) ...      or failed: what a restart can't mend
- *
- * A failed task is dropped with all its memory; the next one recovers from the log.
+ * A task that fails for good ends the job: the others stop with a last commit.
  */
 import type { Observable } from 'rxjs';
 import type { Broker } from '../broker/index.ts';
-import { messageOf, type Platform, pause } from '../platform/index.ts';
+import { messageOf, type Platform } from '../platform/index.ts';
 import type { Graph } from './graph.ts';
-import { canPass, RestartPauses } from './restarts.ts';
-import type { JobMetrics, JobState, JobStatus, PartitionStatus, RebuildStatus } from './status.ts';
+import { prepareTopics } from './open-task.ts';
+import { type JobTasks, makeExchanges, type TaskSpec, tasksOf } from './stages/job-tasks.ts';
+import { layoutFor } from './stages/layout.ts';
+import type { JobMetrics, JobState, JobStatus } from './status.ts';
 import { StatusFeed } from './status-feed.ts';
-import { countsOf, noCounts, recordsOf, sumOf, type TaskCounts } from './task-counts.ts';
-import { TaskLoop, type TaskLoopOptions } from './task-loop.ts';
+import { noCounts, recordsOf, sumOf } from './task-counts.ts';
+import { TaskRunner, type TaskRunnerOptions, type TaskSnapshot } from './task-runner.ts';
 
 /** A job that runs in this process. */
 export interface JobHandle {
@@ -43,7 +40,7 @@ export interface JobHandle {
 }
 
 export interface JobRunnerOptions
-  extends Omit<TaskLoopOptions, 'signal' | 'onError' | 'onProgress' | 'onRebuild' | 'onMigration'> {
+  extends Omit<TaskRunnerOptions, 'onError' | 'onState' | 'onProgress' | 'shared'> {
   readonly graph: Graph;
   readonly broker: Broker;
   readonly platform: Platform;
@@ -58,19 +55,9 @@ export class JobRunner implements JobHandle {
   readonly #options: JobRunnerOptions;
   readonly #status: StatusFeed<JobStatus>;
   readonly #errors: Error[] = [];
-  #state: JobState = 'starting';
-  #loop: TaskLoop | undefined;
+  readonly #tasks = new Map<string, TaskRunner>();
+  #end: 'stopped' | 'failed' | undefined;
   #stop: { readonly drain: boolean } | undefined;
-  /** Told to end what goes before the run: a drain does not. */
-  readonly #stopped = new AbortController();
-  #rebuild: RebuildStatus | undefined;
-  /** How far a migration is. */
-  #migration: string | undefined;
-  /** Told of every stop. */
-  readonly #ending = new AbortController();
-  readonly #pauses = new RestartPauses();
-  #restarts = 0;
-  #before: TaskCounts = noCounts;
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
@@ -92,57 +79,57 @@ export class JobRunner implements JobHandle {
   }
 
   status(): JobStatus {
-    const watermark = this.#loop?.task.parts.time.watermark ?? Number.NEGATIVE_INFINITY;
+    const tasks = this.#snapshots();
+    const watermark = Math.min(...tasks.map((task) => task.watermark));
     return {
       job: this.job,
-      state: this.#state,
-      waitingFor: this.#loop?.waitingFor ?? this.#migration,
-      rebuild: this.#rebuild,
-      watermark: watermark === Number.NEGATIVE_INFINITY ? undefined : watermark,
-      partitions: this.#partitions(),
+      state: this.#stateOf(tasks),
+      waitingFor: tasks.find((task) => task.waitingFor !== undefined)?.waitingFor,
+      rebuild: tasks.find((task) => task.rebuild !== undefined)?.rebuild,
+      watermark: Number.isFinite(watermark) ? watermark : undefined,
+      partitions: tasks.flatMap(({ partitions }) => partitions),
       metrics: this.metrics(),
       error: this.#errors.at(-1),
     };
   }
 
   metrics(): JobMetrics {
-    const { failed, ...counts } = sumOf(this.#before, countsOf(this.#loop));
+    const tasks = this.#snapshots();
+    const { failed, ...counts } = tasks.map((task) => task.counts).reduce(sumOf, noCounts);
+    const sum = (of: (task: TaskSnapshot) => number) =>
+      tasks.reduce((total, task) => total + of(task), 0);
     return {
       ...counts,
       skippedRecords: recordsOf(failed, 'skipped'),
       deadLetters: recordsOf(failed, 'dead letter'),
       failedRecords: failed,
-      restarts: this.#restarts,
-      stateEntries: this.#loop?.task.parts.state.size ?? 0,
-      unfoldedBytes: this.#loop?.unfoldedBytes ?? 0,
-      ...(this.#loop?.stateFileSizes ?? noFile),
+      restarts: sum(({ restarts }) => restarts),
+      stateEntries: sum(({ stateEntries }) => stateEntries),
+      unfoldedBytes: sum(({ unfoldedBytes }) => unfoldedBytes),
+      stateFileBytes: sum(({ stateFileBytes }) => stateFileBytes),
+      walBytes: sum(({ walBytes }) => walBytes),
     };
   }
 
   async stop(options: { readonly drain?: boolean } = {}): Promise<void> {
     const drain = options.drain ?? false;
     this.#stop = { drain };
-    if (this.#state !== 'failed' && this.#state !== 'stopped') this.#setState('stopping');
-    this.#loop?.stop(drain);
-    if (!drain) this.#stopped.abort();
-    this.#ending.abort();
+    this.#status.tell();
+    for (const task of this.#tasks.values()) task.stop({ drain }).catch(() => {});
     await this.done;
   }
 
   async #run(): Promise<void> {
     try {
-      for (;;) {
-        const pauseMs = await this.#runOnce();
-        if (pauseMs === undefined) break;
-        this.#setState('restarting');
-        await pause(this.#options.platform.clock, pauseMs, this.#ending.signal);
-        if (this.#stop !== undefined) break;
-        this.#restarts++;
-        this.#setState('starting');
-      }
-      this.#setState('stopped');
+      const job = await this.#prepare();
+      const tasks = job?.all ?? [undefined];
+      for (const task of tasks) this.#start(job, task);
+      await Promise.all([...this.#tasks.values()].map(({ done }) => done));
+      this.#end = 'stopped';
     } catch (error) {
-      this.#setState('failed');
+      await this.#stopAll();
+      if (this.#errors.at(-1) !== error) this.#keepError(error);
+      this.#end = 'failed';
       throw error;
     } finally {
       this.#status.tell();
@@ -151,48 +138,34 @@ export class JobRunner implements JobHandle {
     }
   }
 
-  /** Undefined when the task was stopped; else when to begin again, in ms. */
-  async #runOnce(): Promise<number | undefined> {
-    const { clock } = this.#options.platform;
-    const began = clock.monotonicMs();
-    try {
-      const loop = await this.#open();
-      if (loop === undefined) return undefined;
-      this.#loop = loop;
-      if (this.#stop !== undefined) loop.stop(this.#stop.drain);
-      else this.#setState('running');
-      await loop.run();
-      return undefined;
-    } catch (error) {
-      this.#keepError(error);
-      this.#countBefore();
-      if (!canPass(error)) throw error;
-      return this.#pauses.after(clock.monotonicMs() - began);
-    }
+  /** Undefined where the whole job is one task. */
+  async #prepare(): Promise<JobTasks | undefined> {
+    const { graph, broker } = this.#options;
+    const layout = await layoutFor(graph, broker);
+    if (layout === undefined) return undefined;
+    await prepareTopics(graph, broker);
+    const job = tasksOf(graph, layout);
+    await makeExchanges(job, broker);
+    return job;
   }
 
-  async #open(): Promise<TaskLoop | undefined> {
-    try {
-      return await TaskLoop.open({
-        ...this.#options,
-        signal: this.#stopped.signal,
-        onError: (error) => this.#keepError(error),
-        onProgress: () => this.#status.tellSoon(),
-        onRebuild: (status) => this.#noteRebuild(status),
-        onMigration: (progress) => {
-          this.#migration = progress;
-          this.#status.tellSoon();
-        },
-      });
-    } finally {
-      this.#migration = undefined;
-    }
+  #start(job: JobTasks | undefined, task: TaskSpec | undefined): void {
+    const { graph } = this.#options;
+    const shared = job && task && { job, task };
+    const runner = new TaskRunner({
+      ...this.#options,
+      graph: task?.stage.graph ?? graph,
+      shared,
+      onError: (error) => this.#keepError(error),
+      onState: () => this.#status.tell(),
+      onProgress: () => this.#status.tellSoon(),
+    });
+    this.#tasks.set(task?.name ?? graph.job, runner);
+    if (this.#stop !== undefined) runner.stop(this.#stop).catch(() => {}); // told by `done`
   }
 
-  /** A task that failed is gone; what it counted stays. */
-  #countBefore(): void {
-    this.#before = sumOf(this.#before, countsOf(this.#loop));
-    this.#loop = undefined;
+  async #stopAll(): Promise<void> {
+    await Promise.allSettled([...this.#tasks.values()].map((task) => task.stop()));
   }
 
   #keepError(error: unknown): void {
@@ -200,25 +173,15 @@ export class JobRunner implements JobHandle {
     if (this.#errors.length > errorsMax) this.#errors.shift();
   }
 
-  #noteRebuild(status: RebuildStatus): void {
-    const isNews = this.#rebuild?.done !== status.done;
-    this.#rebuild = status;
-    if (isNews) this.#status.tell();
-    else this.#status.tellSoon();
+  #snapshots(): readonly TaskSnapshot[] {
+    return [...this.#tasks.values()].map((task) => task.snapshot());
   }
 
-  #setState(state: JobState): void {
-    this.#state = state;
-    this.#status?.tell();
-  }
-
-  #partitions(): PartitionStatus[] {
-    const { broker } = this.#options;
-    return (this.#loop?.task.parts.inputs ?? []).map(({ topic, partition, position }) => {
-      const end = broker.describeTopic(topic)?.partitions[partition]?.end ?? position;
-      return { topic, partition, position, end, lag: end - position };
-    });
+  #stateOf(tasks: readonly TaskSnapshot[]): JobState {
+    if (this.#end !== undefined) return this.#end;
+    if (this.#stop !== undefined) return 'stopping';
+    const states = tasks.map(({ state }) => state);
+    const first = (['failed', 'restarting', 'starting'] as const).find((of) => states.includes(of));
+    return first ?? (states.length === 0 ? 'starting' : 'running');
   }
 }
-
-const noFile = { stateFileBytes: 0, walBytes: 0 } as const;

@@ -37,11 +37,17 @@ import { asksOutside, deadLettersOf, type Graph, type SourceNode } from './graph
 import type { PartitionInput } from './partition-input.ts';
 import { type NewestState, type RecoveredState, recoverNewest } from './recover-newest.ts';
 import { recoverOrRebuild } from './replay/recover-or-rebuild.ts';
+import { type JobTasks, reads, type TaskSpec, taskNameOf } from './stages/job-tasks.ts';
+import { lagOf } from './stages/plan.ts';
+import { sharingOf } from './stages/sharing.ts';
 import type { RebuildStatus } from './status.ts';
 import type { Task } from './task.ts';
 
 export interface OpenTaskOptions {
+  /** Of the task's stage. */
   readonly graph: Graph;
+  /** Which task it is; undefined where the whole job is one. */
+  readonly shared?: { readonly job: JobTasks; readonly task: TaskSpec } | undefined;
   readonly broker: Broker;
   readonly platform: Platform;
   /**
@@ -84,20 +90,15 @@ export interface OpenedTask {
   close(): void;
 }
 
-/** The one task of a job; a job over several tasks will have more. */
-export function taskNameOf(job: string): string {
-  return `${job}-0`;
-}
-
 export function changelogOf(task: string): string {
   return `__${task}-changelog`;
 }
 
 /** Undefined where `signal` has ended it before. */
 export async function openTask(options: OpenTaskOptions): Promise<OpenedTask | undefined> {
-  const { graph, broker } = options;
-  await prepareTopics(graph, broker);
-  const name = taskNameOf(graph.job);
+  const { graph, broker, shared } = options;
+  if (shared === undefined) await prepareTopics(graph, broker);
+  const name = shared?.task.name ?? taskNameOf(graph.job);
   const claim = await broker.claim(name, { takeOver: options.takeOver });
   let opened: OpenedTask | undefined;
   try {
@@ -115,7 +116,9 @@ async function openClaimed(
   const { broker } = options;
   const changelog = changelogOf(claim.task);
   await ensureTopic(broker, changelog, { internal: true });
-  await ensureTopic(broker, epochsOf(claim.task), { internal: true });
+  if (options.shared === undefined) {
+    await ensureTopic(broker, epochsOf(claim.task), { internal: true });
+  }
   if (asksOutside(options.graph)) {
     await ensureTopic(broker, answersOf(claim.task), { internal: true });
   }
@@ -143,12 +146,18 @@ async function openRecovered(
   changelog: string,
   statePath: string | undefined,
 ): Promise<OpenedTask> {
-  const { graph, broker, platform, budget } = options;
+  const { graph, broker, platform, budget, shared } = options;
+  const isRead = (partition: TopicPartition, { node }: ChainSource) =>
+    shared === undefined || reads(shared.task, node, partition, broker);
   const task = assembleTask({
     ...{ graph, claim, broker, changelog, state },
     clock: platform.clock,
     limit: new ClockLimit(platform.clock, budget),
-    positionOf: (partition, source) => positionOf(broker, claim, partition, source),
+    place: shared && { ...shared.task, ranks: shared.task.stage.ranks },
+    sharing: shared && sharingOf(shared.job, shared.task, broker),
+    lagMs: shared && lagOf(shared.job.graph),
+    positionOf: (partition, source) =>
+      isRead(partition, source) ? positionOf(broker, claim, partition, source) : undefined,
   });
   if (isFirstRun(task.parts.inputs, claim)) {
     task.committed(await broker.commit(task.firstCommit()));
@@ -157,7 +166,7 @@ async function openRecovered(
 }
 
 /** Input topics must exist; what the job writes is made. */
-async function prepareTopics(graph: Graph, broker: Broker): Promise<void> {
+export async function prepareTopics(graph: Graph, broker: Broker): Promise<void> {
   const sources = graph.nodes.filter((node) => node.kind === 'source');
   for (const { topic } of sources) {
     if (broker.describeTopic(topic.name) !== undefined) continue;

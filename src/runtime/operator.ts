@@ -11,6 +11,7 @@
  */
 import type { StateKey } from '../state/index.ts';
 import type { Origin } from './asking/open-calls.ts';
+import type { MovingPlace } from './stages/place.ts';
 
 /** The current key: as the user knows it, and as stores do. */
 export interface Key {
@@ -41,6 +42,10 @@ export interface OperatorContext {
   sourcePartition: number;
   /** The record that what is in work came of; undefined where it was due. */
   origin: Origin | undefined;
+  /** Where what is in work stands in the order of all records of the job. */
+  readonly place: MovingPlace;
+  /** Everything that was due up to here has fired, for the steps that see what is in work. */
+  settled: number;
   /** The key in work, for errors. */
   key: Key | null;
   /** Late records so far. */

@@ -3,10 +3,14 @@
  * time it stands. It is read up to the end that was noted when the epoch began, and not beyond.
  */
 import { type Broker, RecordCursor } from '../broker/index.ts';
-import { isMillraceError, MillraceError, messageOf } from '../platform/index.ts';
+import { assert, isMillraceError, MillraceError, messageOf } from '../platform/index.ts';
+import type { Origin } from './asking/open-calls.ts';
 import type { ChainSource } from './chain.ts';
 import type { Key } from './operator.ts';
 import { type Attempted, type RawRecord, rawOf } from './record-errors.ts';
+import { newPassage, type Passage, readPassage } from './stages/exchange-record.ts';
+import { decodeMark, type Mark, unknownSender } from './stages/mark.ts';
+import { comparePlaces, recordRank } from './stages/place.ts';
 import { timeMax } from './time/time-max.ts';
 
 /** What an input needs of the log. */
@@ -29,6 +33,11 @@ export class PartitionInput implements Attempted {
   value: unknown = undefined;
   time = 0;
   key: Key | null = null;
+  /** Its place among the records of all inputs: see stages/place.ts. */
+  order = 0;
+  rank: number = recordRank;
+  /** The event time to which the input has come with it: its own, or that of who sent it. */
+  progress = 0;
   offset = 0;
   /** How often the record was tried without success. */
   attempts = 0;
@@ -39,6 +48,11 @@ export class PartitionInput implements Attempted {
   /** Told of a record that can't be decoded, which is then passed over; undefined: that fails. */
   onUndecodable: ((error: unknown) => void) | undefined;
 
+  /** What it was told last by the task that sends it its records; undefined for a topic. */
+  sender: Mark | undefined;
+  /** Whether it was told something since somebody asked. */
+  #hasNews = false;
+  readonly #passage: Passage | undefined;
   readonly #broker: InputLog;
   readonly #cursor = new RecordCursor();
   /** End noted for this epoch. */
@@ -51,10 +65,30 @@ export class PartitionInput implements Attempted {
   constructor(broker: InputLog, source: ChainSource, partition: number, position: number) {
     this.#broker = broker;
     this.source = source;
+    const { exchange } = source.node;
     this.topic = source.node.topic.name;
     this.partition = partition;
+    this.sender = exchange && unknownSender;
+    this.#passage = exchange && newPassage();
     this.position = position;
     this.#fetched = position;
+  }
+
+  /** What it was told since the last call. */
+  takeNews(): Mark | undefined {
+    const news = this.#hasNews ? this.sender : undefined;
+    this.#hasNews = false;
+    return news;
+  }
+
+  /** The record that its record came of: itself, for a topic. */
+  get origin(): Origin | undefined {
+    return this.#passage === undefined ? this : this.#passage.origin;
+  }
+
+  /** The partition of a topic that its record came from. */
+  get sourcePartition(): number {
+    return this.#passage?.partition ?? this.partition;
   }
 
   get name(): string {
@@ -64,6 +98,11 @@ export class PartitionInput implements Attempted {
   /** The end that was noted for this epoch. */
   get end(): number {
     return this.#end;
+  }
+
+  /** Offset behind what was taken from the log so far. */
+  get fetched(): number {
+    return Math.max(this.position, Math.min(this.#fetched, this.#end));
   }
 
   /** Of the record that it stands at, as it lies in its topic. */
@@ -138,17 +177,37 @@ export class PartitionInput implements Attempted {
       return false;
     }
     try {
-      this.#decodeRecord();
-      this.hasNext = true;
+      this.hasNext =
+        this.#passage === undefined ? this.#decodeRecord() : this.#receive(this.#passage);
     } catch (error) {
       if (this.onUndecodable === undefined) throw error;
       this.onUndecodable(error);
-      this.position = this.offset + 1;
     }
+    if (!this.hasNext) this.position = this.offset + 1;
     return this.hasNext;
   }
 
-  #decodeRecord(): void {
+  /** A record on its way from another task; false for a mark. */
+  #receive(passage: Passage): boolean {
+    const { bytes, timestamp, valueStart: start, valueEnd: end } = this.#cursor;
+    const { exchange } = this.source.node;
+    assert(exchange !== undefined && start >= 0, 'what comes from another task has a passage');
+    const valueStart = readPassage(exchange, bytes, { start, end, timestamp }, passage);
+    if (valueStart === -1) {
+      this.sender = decodeMark(bytes.subarray(start + 1, end));
+      this.#hasNews = true;
+      return false;
+    }
+    this.value = passage.isNull ? null : exchange.value.decode(bytes, valueStart, end);
+    this.key = this.#decodeKey();
+    this.time = passage.time;
+    this.order = passage.order;
+    this.rank = passage.rank;
+    this.progress = passage.watermark + 1;
+    return true;
+  }
+
+  #decodeRecord(): true {
     const cursor = this.#cursor;
     const { bytes, valueStart, valueEnd } = cursor;
     const { topic, eventTime } = this.source.node;
@@ -161,6 +220,9 @@ export class PartitionInput implements Attempted {
     // A record without a value can't tell when it happened.
     const hasTime = eventTime !== undefined && valueStart >= 0;
     this.time = hasTime ? this.#eventTime(eventTime) : cursor.timestamp;
+    this.order = this.time;
+    this.progress = this.time;
+    return true;
   }
 
   #decodeKey(): Key | null {
@@ -206,13 +268,12 @@ export class PartitionInput implements Attempted {
 /** The input whose next record comes first, besides `except`; -1 where there is none. */
 export function earliestOf(inputs: readonly PartitionInput[], except: number): number {
   let found = -1;
-  let time = Number.POSITIVE_INFINITY;
   for (let index = 0; index < inputs.length; index++) {
     const input = inputs[index] as PartitionInput; // below the length
     if (!input.hasNext || index === except) continue;
-    if (found !== -1 && input.time >= time) continue; // ties: topic, partition
+    const first = inputs[found];
+    if (first !== undefined && comparePlaces(input, first) >= 0) continue; // ties: their order
     found = index;
-    time = input.time;
   }
   return found;
 }

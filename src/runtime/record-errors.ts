@@ -23,13 +23,14 @@ import {
 } from '../platform/index.ts';
 import type { TaskState } from '../state/index.ts';
 import { backOffAfter } from './back-off.ts';
+import { CameOf } from './came-of.ts';
 import type { Chain } from './chain.ts';
 import { deadLetterHeaders, messageOfLetter } from './dead-letters.ts';
 import type { LeftOut } from './epoch-log.ts';
 import type { Failure } from './epoch-record.ts';
-import { deadLettersOf, type ErrorPolicy, type SourceNode } from './graph.ts';
+import { deadLettersOf, type ErrorPolicy, policyOf, type SourceNode } from './graph.ts';
 import type { OperatorContext, Step } from './operator.ts';
-import type { PartitionInput } from './partition-input.ts';
+import type { InputLog, PartitionInput } from './partition-input.ts';
 import type { FailedRecords } from './status.ts';
 
 export interface RecordErrorsParts {
@@ -38,6 +39,7 @@ export interface RecordErrorsParts {
   readonly chain: Chain;
   readonly context: OperatorContext;
   readonly state: TaskState;
+  readonly broker: InputLog;
 }
 
 /** A record as it lies in its topic. */
@@ -136,18 +138,31 @@ export class RecordErrors {
   }
 
   /** Whether records of the source must go through `runRecord`. */
-  mayFail({ onError }: SourceNode): boolean {
-    return onError !== undefined || this.#toLeaveOut !== undefined;
+  mayFail({ onError, exchange }: SourceNode): boolean {
+    if (onError !== undefined || this.#toLeaveOut !== undefined) return true;
+    return exchange?.origins.some((of) => of.onError !== undefined) ?? false;
   }
 
   /** Does what the next record of `input` leads to, or leaves it out; see `run`. */
   runRecord(input: PartitionInput, work: () => void): boolean {
     const { node } = input.source;
+    if (node.exchange !== undefined) return this.#runPassed(input, work);
     if (this.#toLeaveOut === undefined) return this.run(input, node.onError ?? onlyFail, work);
     const failure = this.#toLeaveOut.get(placeOf(input));
     if (failure === undefined) work();
     else this.#leaveOutInput(input, failure);
     return true;
+  }
+
+  /** What came from another task is treated as the record that it came of; if it came of one. */
+  #runPassed(input: PartitionInput, work: () => void): boolean {
+    const { origin } = input;
+    const policy = origin && policyOf(input.source.node, origin.topic);
+    if (origin === undefined || policy === undefined) {
+      work();
+      return true;
+    }
+    return this.run(new CameOf(this.#parts.broker, input, origin), policy, work);
   }
 
   /** Does what a record leads to; false where it is to be tried again after a pause. */

@@ -19,9 +19,9 @@ import {
   type MadeTopic,
   positionOf,
   stateInMemory,
-  taskNameOf,
   topicsMadeFor,
 } from './open-task.ts';
+import { taskNameOf } from './stages/job-tasks.ts';
 import { type StoredStore, storedState } from './stored-state.ts';
 import type { Task } from './task.ts';
 

@@ -26,6 +26,8 @@ export class TaskLoop {
   #wake: (() => void) | undefined;
   #timer: Cancellable | undefined;
   #draining = false;
+  /** Those that read from the task are told that nothing more comes. */
+  #hasEnded = false;
   #commits = 0;
 
   private constructor(options: TaskLoopOptions, opened: OpenedTask) {
@@ -112,7 +114,7 @@ export class TaskLoop {
     if (commit !== undefined) await this.#commit(commit);
     if (task.hasInput() || task.isDue()) {
       if (commit === undefined) await soon(this.#clock);
-    } else if (this.#stopping === 'drained' && !task.asking.isOpen) {
+    } else if (this.#stopping === 'drained' && !task.asking.isOpen && task.hasEndedInput) {
       this.#drainOn();
     } else if (this.#stopping !== 'now') {
       await this.#wait(task.wakeInMs());
@@ -139,7 +141,9 @@ export class TaskLoop {
       this.#draining = true;
       this.task.drain();
     } else if (this.task.drained) {
-      this.#stopping = 'now';
+      if (this.#hasEnded) this.#stopping = 'now';
+      this.#hasEnded = true;
+      this.task.end();
     }
   }
 

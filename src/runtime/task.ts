@@ -26,6 +26,10 @@ import type { EpochRecord } from './epoch-record.ts';
 import type { OperatorContext } from './operator.ts';
 import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
+import type { Mark } from './stages/mark.ts';
+import { Marks } from './stages/marks.ts';
+import { comparePlaces, firingPlace, firstPlace, moveTo, type Place } from './stages/place.ts';
+import { type Bound, isWithin, Senders } from './stages/senders.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
 
 export interface TaskParts {
@@ -45,7 +49,12 @@ export interface TaskParts {
   readonly state: TaskState;
   readonly timeStore: ValueStore<TimeSnapshot>;
   readonly limit: EpochLimit;
-  readonly recorder: EpochRecorder;
+  /** Undefined for a task that shares its job with others: nobody can repeat its epochs alone. */
+  readonly recorder: EpochRecorder | undefined;
+  /** How far the watermark is behind the record that is read next, in ms. */
+  readonly lagMs: number;
+  /** Undefined where the whole job is this task. */
+  readonly sharing: Sharing | undefined;
   /**
    * Whether `now` is the latest timestamp of a record read so far, rather than a reading of the
    * clock: so it is in a replay, where nothing may depend on when it runs.
@@ -54,7 +63,18 @@ export interface TaskParts {
   readonly asking: AsyncSteps;
 }
 
+/** What a task knows of those that share its job. */
+export interface Sharing {
+  /** Whether all tasks that read the job's topics have read them to their ends. */
+  haveAllCaughtUp(): boolean;
+  /** Whether those that read from it are so far behind that it has to wait. */
+  isAhead(): boolean;
+}
+
 type Decided = Pick<EpochRecord, 'idle' | 'watermark'>;
+
+/** How often a task that waits for others looks after them, in ms. */
+const othersPollMs = 100;
 
 const nothingDecided: Decided = { idle: undefined, watermark: undefined };
 
@@ -76,12 +96,24 @@ export class Task {
   #beginTime: (() => void) | undefined;
   /** What the clock decided when the epoch began. */
   #decided: Decided = nothingDecided;
+  readonly #senders: Senders;
+  readonly #marks: Marks;
+  /** Whether the epoch was told something by those that send to the task. */
+  #hasHeard = false;
+  #hasEnded = false;
+  /** Whether nothing is to be read in this epoch, because others are too far behind. */
+  #isAhead = false;
 
   constructor(parts: TaskParts) {
     this.#parts = parts;
     this.#commits = new CommitBuilder(parts);
     this.#errors = new RecordErrors(parts);
-    parts.chain.timed.restore(parts.time.settled, parts.timeStore.get(onlyKey)?.steps);
+    const snapshot = parts.timeStore.get(onlyKey);
+    parts.chain.timed.restore(parts.time.settled, snapshot?.steps);
+    parts.context.settled = parts.time.settled;
+    this.#senders = new Senders(parts.inputs);
+    this.#senders.restore(snapshot?.shared, parts.context.place);
+    this.#marks = new Marks(parts.chain.sends);
     this.#due = new DueWork(parts, this.#errors);
     for (const input of parts.inputs) this.#errors.passOver(input, () => this.#countRead());
   }
@@ -106,9 +138,21 @@ export class Task {
 
   /** Whether a partition has records that can be read now. */
   hasInput(): boolean {
-    const { inputs, broker, asking } = this.#parts;
-    if (asking.full !== undefined) return false;
+    const { inputs, broker, asking, sharing } = this.#parts;
+    if (asking.full !== undefined || sharing?.isAhead() === true) return false;
+    const { awaited } = this.#senders;
+    if (awaited !== undefined) return awaited.some((input) => input.fetched < broker.endOf(input));
     return inputs.some((input) => input.position < broker.endOf(input));
+  }
+
+  /** Whether those that send to the task have told that nothing more comes. */
+  get hasEndedInput(): boolean {
+    return this.#senders.haveEnded;
+  }
+
+  /** Tells those that read from it, with the next epoch, that nothing more comes. */
+  end(): void {
+    this.#hasEnded = true;
   }
 
   /**
@@ -118,22 +162,28 @@ export class Task {
   isDue(): boolean {
     const { asking, nowFollowsRecords, context, clock } = this.#parts;
     if (asking.hasAnswers || (!this.#isDone && asking.full === undefined)) return true;
+    if (this.#marks.dueInMs(clock.monotonicMs()) <= 0) return true;
     return this.#due.isDueAt(nowFollowsRecords ? context.now : clock.now());
   }
 
   /** In how many ms the clock alone gives the task something to do; Infinity for never. */
   wakeInMs(): number {
-    const { chain, time, clock } = this.#parts;
+    const { chain, time, clock, sharing } = this.#parts;
     const now = clock.now();
     // What event time can't reach in silence waits for a record, not for the clock.
     const next = this.#nextEventTime();
-    const reached = next <= this.#lastEventTime() ? next : Number.POSITIVE_INFINITY;
-    const wake = time.wakeInMs(clock.monotonicMs(), reached);
-    return Math.max(0, Math.ceil(Math.min(wake, chain.timed.nextProcessingTime() - now)));
+    const reached = next <= this.#lastQuietTime() ? next : Number.POSITIVE_INFINITY;
+    const monotonicMs = clock.monotonicMs();
+    let wake = time.wakeInMs(monotonicMs, reached);
+    if (wake <= 0 && sharing?.haveAllCaughtUp() === false) wake = othersPollMs;
+    const mark = this.#marks.dueInMs(monotonicMs);
+    const timer = chain.timed.nextProcessingTime() - now;
+    return Math.max(0, Math.ceil(Math.min(wake, mark, timer)));
   }
 
   /** Lets event time run to the end of what is waiting, once all input is read: for a drain. */
   drain(): void {
+    moveTo(this.#parts.context.place, { order: Number.POSITIVE_INFINITY, rank: firstPlace.rank });
     this.#draining = this.#parts.chain.timed.length + 1; // fired results may wait again
   }
 
@@ -147,7 +197,7 @@ export class Task {
    * partition's next record can't be read. A replay says what was decided, and answered.
    */
   beginEpoch(decided?: Decided, answers?: readonly Answer[]): void {
-    const { clock, context, inputs, limit, asking, nowFollowsRecords } = this.#parts;
+    const { clock, context, inputs, limit, asking, nowFollowsRecords, sharing } = this.#parts;
     if (!nowFollowsRecords) context.now = clock.now();
     this.#epochBegan = clock.monotonicMs();
     limit.beginEpoch();
@@ -157,7 +207,10 @@ export class Task {
     this.#isDone = false;
     this.#hasMoved = false;
     this.#decided = nothingDecided;
+    this.#hasHeard = false;
     asking.take(answers);
+    this.#senders.beginEpoch();
+    this.#isAhead = sharing?.isAhead() ?? false;
     for (const input of inputs) input.noteEnd();
     this.#beginTime = () => this.#decideTime(decided);
     if (!this.#isSkipping()) this.#goOnWithTime();
@@ -167,11 +220,21 @@ export class Task {
   #goOnWithTime(): void {
     const { inputs, time } = this.#parts;
     for (const [index, input] of inputs.entries()) {
-      if (input.hasNext) time.sawNext(index, input.time);
+      if (input.hasNext) time.sawNext(index, input.progress);
+      this.#hear(index, input);
     }
     if (this.#beginTime === undefined) time.merge();
     else this.#beginTime();
     this.#beginTime = undefined;
+  }
+
+  /** What an input was told by who sends it its records. */
+  #hear(index: number, input: PartitionInput): void {
+    const news = input.takeNews();
+    if (news === undefined) return;
+    this.#parts.time.hear(index, news, input.hasNext, this.#epochBegan);
+    this.#hasHeard = true;
+    this.#timeChanged = true;
   }
 
   #decideTime(decided: Decided | undefined): void {
@@ -197,11 +260,11 @@ export class Task {
 
   /** What only the clock knows, or a drain: who is idle, and how far time goes without records. */
   #decide(): Decided {
-    const { context, inputs, time, recorder, asking } = this.#parts;
-    time.updateIdleness(this.#epochBegan);
-    const idle = recorder.idleness();
+    const { context, inputs, time, recorder, asking, sharing } = this.#parts;
+    time.updateIdleness(this.#epochBegan, () => sharing?.haveAllCaughtUp() ?? true);
+    const idle = recorder?.idleness();
     const nothingNew = inputs.every((input) => !input.hasNext);
-    const quiet = time.quietWatermark(this.#epochBegan, nothingNew, this.#lastEventTime());
+    const quiet = time.quietWatermark(this.#epochBegan, nothingNew, this.#lastQuietTime());
     if (quiet > time.watermark && quiet >= this.#nextEventTime()) return { idle, watermark: quiet };
     const isWaiting = asking.isOpen || this.#due.isDueAt(context.now);
     const drains = this.#draining > 0 && nothingNew && !isWaiting;
@@ -233,7 +296,8 @@ export class Task {
   endEpoch(): Commit | undefined {
     const { time } = this.#parts;
     const hasRead = this.#hasMoved;
-    time.endEpoch(this.#isDone, hasRead, this.#epochBegan);
+    time.endEpoch(this.#hasCaughtUp(), hasRead, this.#epochBegan);
+    this.#marks.endEpoch(this.#mark(), hasRead || this.#hasHeard, this.#epochBegan);
     if (this.#timeChanged || hasRead || this.#due.movesTime) this.#keepTime();
     const { endsFiring } = this.#due;
     const { idle, watermark } = this.#decided;
@@ -243,10 +307,40 @@ export class Task {
   }
 
   #keepTime(): void {
-    const { time, timeStore, chain } = this.#parts;
+    const { time, timeStore, chain, sharing, context } = this.#parts;
     const steps = chain.timed.snapshot();
-    timeStore.put(onlyKey, steps === undefined ? time.snapshot() : { ...time.snapshot(), steps });
+    timeStore.put(onlyKey, {
+      ...time.snapshot(),
+      ...(steps === undefined ? {} : { steps }),
+      ...(sharing === undefined ? {} : { shared: this.#senders.snapshot(context.place) }),
+    });
     this.#timeChanged = false;
+  }
+
+  /** Whether all that there was when the epoch began was read, and nobody has more to send. */
+  #hasCaughtUp(): boolean {
+    const { inputs } = this.#parts;
+    if (!this.#isDone || this.#isAhead || this.#senders.areBusy) return false;
+    return inputs.every(({ hasNext }) => !hasNext);
+  }
+
+  /** How far the task is, for those that read from it. */
+  #mark(): Mark {
+    const { time, context } = this.#parts;
+    const isDraining = this.#draining > 0 || this.#hasEnded;
+    // What was waiting for the end is still to come.
+    const isEnding = isDraining || (this.#senders.length > 0 && this.#senders.haveEnded);
+    const state = this.#hasCaughtUp() && !isEnding ? 'caught up' : 'busy';
+    return {
+      state: this.#hasEnded ? 'ended' : state,
+      place: isDraining
+        ? { order: Number.POSITIVE_INFINITY, rank: time.settled }
+        : this.#senders.nextPlace(context.place, this.#nextFiring()),
+      watermark: time.settled,
+      isIdle: time.isIdle,
+      due: Math.min(this.#nextEventTime(), this.#senders.due),
+      silence: time.silence(this.#epochBegan),
+    };
   }
 
   /** The commit of the epoch is durable: what was answered to it. */
@@ -262,15 +356,30 @@ export class Task {
     return this.#commits.start();
   }
 
+  /** The place of what is due next by event time; undefined where nothing is. */
+  #nextFiring(): Place | undefined {
+    const { chain, lagMs } = this.#parts;
+    let first: Place | undefined;
+    for (const [operator, rank] of chain.ranks) {
+      const time = Math.ceil(operator.nextEventTime());
+      if (time === Number.POSITIVE_INFINITY) continue;
+      const place = firingPlace(time, rank, lagMs, false);
+      if (first === undefined || comparePlaces(place, first) < 0) first = place;
+    }
+    return first;
+  }
+
   #work(): boolean {
     if (this.#isSkipping() && !this.#skipOn()) return false;
     if (!this.#due.run()) return false;
     const { inputs, asking } = this.#parts;
     for (;;) {
       const first = earliestOf(inputs, -1);
-      if (first === -1) return true;
+      if (first === -1 || this.#isAhead) return true;
       if (asking.full !== undefined) return false;
-      if (!this.#runInput(first, earliestOf(inputs, first))) return false;
+      const bound = this.#senders.boundOf(first);
+      if (bound === undefined) return true; // who sends must tell first that nothing comes before
+      if (!this.#runInput(first, bound)) return false;
     }
   }
 
@@ -278,23 +387,20 @@ export class Task {
    * Reads from one input while its next record comes before that of `bound`; false where time is
    * up.
    */
-  #runInput(index: number, bound: number): boolean {
+  #runInput(index: number, bound: Bound): boolean {
     const { inputs, time, limit, asking } = this.#parts;
     const input = inputs[index];
     assert(input !== undefined, 'the earliest input exists');
-    const boundTime = inputs[bound]?.time ?? Number.POSITIVE_INFINITY;
     const othersMin = time.othersMin(index);
-    while (
-      input.hasNext &&
-      (input.time < boundTime || (input.time === boundTime && index < bound))
-    ) {
+    while (input.hasNext && isWithin(input, bound)) {
       if (limit.endsBeforeRecord(this.#done) || !this.#goOnWithClock(input)) return false;
-      const recordTime = input.time;
+      const { progress } = input;
       if (!this.#process(input)) return false;
       input.consume();
       this.#hasMoved = true;
-      const next = input.hasNext ? input.time : Number.NEGATIVE_INFINITY;
-      time.observe(index, recordTime, next, othersMin, this.#epochBegan);
+      const next = input.hasNext ? input.progress : Number.NEGATIVE_INFINITY;
+      time.observe(index, progress, next, othersMin, this.#epochBegan);
+      this.#hear(index, input);
       if (input.isSkipping || !this.#due.run() || asking.full !== undefined) return false;
     }
     return true;
@@ -313,8 +419,10 @@ export class Task {
     this.#errors.enter(input);
     const { context } = this.#parts;
     context.key = input.key;
-    context.sourcePartition = input.partition;
-    context.origin = input;
+    context.sourcePartition = input.sourcePartition;
+    context.origin = input.origin;
+    context.settled = this.#parts.time.watermark;
+    moveTo(context.place, input);
     const { node } = input.source;
     let isDone = true;
     if (this.#errors.mayFail(node)) {
@@ -341,6 +449,11 @@ export class Task {
 
   #nextEventTime(): number {
     return this.#parts.chain.timed.nextEventTime(this.#parts.time.watermark);
+  }
+
+  /** As far as the clock may move event time. */
+  #lastQuietTime(): number {
+    return Math.min(this.#lastEventTime(), this.#senders.due - 1);
   }
 
   #lastEventTime(): number {

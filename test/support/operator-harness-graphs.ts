@@ -85,6 +85,8 @@ function handingNode(node: GraphNode, how: Handing): GraphNode {
         result: (value, window, pane) => pass(result(pass(value), window, pane)),
       };
     }
+    case 'send':
+      return node;
     case 'sink': {
       const { key } = node;
       return key === undefined ? node : { ...node, key: (value) => key(pass(value)) };

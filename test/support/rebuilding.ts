@@ -7,7 +7,8 @@ import {
   encodeEpochRecord,
 } from '../../src/runtime/epoch-record.ts';
 import { type Job, type JobHandle, type RunOptions, run } from '../../src/runtime/index.ts';
-import { changelogOf, taskNameOf } from '../../src/runtime/open-task.ts';
+import { changelogOf } from '../../src/runtime/open-task.ts';
+import { taskNameOf } from '../../src/runtime/stages/job-tasks.ts';
 import { StateCommits } from '../../src/runtime/state-commits.ts';
 import { encodeStoreRecord } from '../../src/state/change.ts';
 import { storeKey } from '../../src/state/index.ts';

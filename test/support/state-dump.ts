@@ -1,8 +1,8 @@
 /** All that a task keeps, as of its last commit. */
 import type { Broker } from '../../src/broker/index.ts';
 import type { Platform } from '../../src/platform/index.ts';
-import { taskNameOf } from '../../src/runtime/open-task.ts';
 import { takeSnapshot } from '../../src/runtime/query/task-snapshot.ts';
+import { taskNameOf } from '../../src/runtime/stages/job-tasks.ts';
 import { StateFile, type StoreRecord } from '../../src/state/index.ts';
 
 /** By the number of the store: what is recorded of it, and its rows in their order. */

@@ -96,6 +96,8 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
         `to ${node.topic.name} (key ${node.topic.key.name}, value ${node.topic.value.name})` +
         (node.writesTombstones === true ? ', null deletes' : '')
       );
+    case 'send':
+      return `send to stage ${node.exchange.to} through ${node.exchange.topic}`;
     default:
       return unreachable(node);
   }

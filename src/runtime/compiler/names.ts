@@ -31,6 +31,7 @@ function keepsState({ kind }: GraphNode): boolean {
 export function labelOf(graph: Graph, node: GraphNode, names: ReadonlyMap<number, string>): string {
   if (node.kind === 'sink') return `to-${node.topic.name}`;
   if (node.kind === 'source') return `from-${node.topic.name}`;
+  if (node.kind === 'send') return node.exchange.topic;
   return (
     names.get(node.id) ??
     node.name ??

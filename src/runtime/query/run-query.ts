@@ -8,7 +8,7 @@ import {
   openDatabaseReadOnly,
   type Platform,
 } from '../../platform/index.ts';
-import { taskNameOf } from '../open-task.ts';
+import { taskNameOf } from '../stages/job-tasks.ts';
 import { Calendar, type CalendarPeriods } from '../time/calendar.ts';
 import { type Selected, type SqlParameters, select } from './select.ts';
 import { type TaskFiles, takeSnapshot } from './task-snapshot.ts';

@@ -21,6 +21,8 @@
  * exactly.
  */
 
+import type { Mark, Silence, Told, ToldMark } from '../stages/mark.ts';
+
 /** How one source treats time. */
 export interface SourceTime {
   readonly outOfOrdernessMs: number;
@@ -47,6 +49,14 @@ export interface TimeSnapshot {
   readonly partitions: Readonly<Record<string, readonly [highest: number | null, idle: 0 | 1]>>;
   /** The watermark of each step, by its name, where some wait for answers. */
   readonly steps?: Readonly<Record<string, number | null>>;
+  /** Of a task that shares its job with others: its place, and what it was told by those. */
+  readonly shared?: SharedSnapshot;
+}
+
+export interface SharedSnapshot {
+  readonly place: readonly [order: Told, rank: Told];
+  /** By the name of the partition. */
+  readonly senders: Readonly<Record<string, ToldMark>>;
 }
 
 const none = Number.NEGATIVE_INFINITY;
@@ -62,6 +72,8 @@ export class TaskTime {
   #quietBase: number = none;
   #lastRecordMs: number;
   #caughtUp = false;
+  /** Whether the clock has moved the watermark since the last record. */
+  #isQuiet = false;
 
   /** `now` is the clock reading at which the task begins: silence counts from here. */
   constructor(
@@ -92,6 +104,32 @@ export class TaskTime {
     return min;
   }
 
+  /** Whether event time goes on without any of the partitions. */
+  get isIdle(): boolean {
+    return this.partitions.every(({ idle }) => idle);
+  }
+
+  /** While the clock moves event time: since when. */
+  silence(now: number): Silence | undefined {
+    if (!this.#isQuiet) return undefined;
+    return { ms: now - this.#lastRecordMs, since: this.#quietBase };
+  }
+
+  /** What the task that sends a partition its records has told. */
+  hear(index: number, { watermark, isIdle, silence }: Mark, hasNext: boolean, now: number): void {
+    const partition = this.#at(index);
+    if (watermark + 1 > partition.highest) partition.highest = watermark + 1;
+    partition.idle = isIdle && !hasNext;
+    partition.lastRecordMs = now;
+    this.merge();
+    if (silence === undefined) {
+      this.endEpoch(this.#caughtUp, true, now);
+    } else {
+      this.#lastRecordMs = now - silence.ms;
+      this.#quietBase = Math.min(this.#quietBase, silence.since);
+    }
+  }
+
   /** Notes that a record is there to be read next. */
   sawNext(index: number, timestamp: number): void {
     const partition = this.#at(index);
@@ -119,14 +157,16 @@ export class TaskTime {
     if (!readAny) return;
     this.#lastRecordMs = now;
     this.#quietBase = this.watermark;
+    this.#isQuiet = false;
   }
 
   /**
    * At the start of an epoch, after `sawNext`: partitions that have been silent for long no longer
-   * hold time back.
+   * hold time back, where the whole job has caught up with its input.
    */
-  updateIdleness(now: number): void {
-    if (this.#caughtUp) for (const partition of this.partitions) markIdle(partition, now);
+  updateIdleness(now: number, haveOthersCaughtUp: () => boolean = () => true): void {
+    const silent = this.#caughtUp ? this.partitions.filter((of) => isSilent(of, now)) : [];
+    if (silent.length > 0 && haveOthersCaughtUp()) for (const of of silent) of.idle = true;
     this.merge();
   }
 
@@ -150,6 +190,7 @@ export class TaskTime {
     ) {
       return none;
     }
+    this.#isQuiet = true;
     return Math.min(this.#quietBase + silentMs, lastDue);
   }
 
@@ -213,9 +254,8 @@ function watermarkOf({ highest, next, source }: PartitionTime): number {
   return (next > highest ? next : highest) - source.outOfOrdernessMs - 1;
 }
 
-function markIdle(partition: PartitionTime, now: number): void {
-  const silent = now - partition.lastRecordMs >= partition.source.idleAfterMs;
-  if (partition.next === none && silent) partition.idle = true;
+function isSilent({ next, idle, lastRecordMs, source }: PartitionTime, now: number): boolean {
+  return !idle && next === none && now - lastRecordMs >= source.idleAfterMs;
 }
 
 function orNull(time: number): number | null {

@@ -8,8 +8,8 @@ import {
 } from '../../../src/broker/index.ts';
 import { type Job, type JobHandle, type RunOptions, run } from '../../../src/runtime/index.ts';
 import { inspectTask } from '../../../src/runtime/inspect-state.ts';
-import { taskNameOf } from '../../../src/runtime/open-task.ts';
 import { takeSnapshot } from '../../../src/runtime/query/task-snapshot.ts';
+import { taskNameOf } from '../../../src/runtime/stages/job-tasks.ts';
 import { SimulatedDatabases } from '../../support/simulated-databases.ts';
 import { SimulatedMachine, type SimulatedProcess } from '../../support/simulated-platform.ts';
 import { type Visit, versionedJob, visits } from './versioned-job.ts';

@@ -10,7 +10,8 @@ import {
 } from '../../../src/dsl/index.ts';
 import { json, keyJson } from '../../../src/formats/index.ts';
 import type { CumulatingWindows, HoppingWindows, Job } from '../../../src/runtime/index.ts';
-import { changelogOf, taskNameOf } from '../../../src/runtime/open-task.ts';
+import { changelogOf } from '../../../src/runtime/open-task.ts';
+import { taskNameOf } from '../../../src/runtime/stages/job-tasks.ts';
 import {
   type Outputs,
   ScriptRun,

@@ -7,10 +7,10 @@ import {
 } from '../../../src/broker/index.ts';
 import { json } from '../../../src/formats/index.ts';
 import { type Job, type JobHandle, run, type SqlValue } from '../../../src/runtime/index.ts';
-import { taskNameOf } from '../../../src/runtime/open-task.ts';
 import { queryTask } from '../../../src/runtime/query/run-query.ts';
 import type { Selected } from '../../../src/runtime/query/select.ts';
 import type { TaskFiles } from '../../../src/runtime/query/task-snapshot.ts';
+import { taskNameOf } from '../../../src/runtime/stages/job-tasks.ts';
 import { SimulatedMachine } from '../../support/simulated-platform.ts';
 
 export class QueriedJob {

@@ -1,0 +1,153 @@
+/**
+ * The layout of a job that several tasks share: the last record of `__<job>-layout`. It is written
+ * when the job runs for the first time, and when it is rescaled; whoever writes it has claimed
+ * `<job>.layout`, so of two at once one is fenced and looks again.
+ */
+import { type Broker, type Claim, RecordBatchBuilder, RecordCursor } from '../../broker/index.ts';
+import { isMillraceError, MillraceError } from '../../platform/index.ts';
+import { nameSteps } from '../compiler/names.ts';
+import type { Graph } from '../graph.ts';
+import { firstLayout, isShared, type Layout, taskNameOf } from './job-tasks.ts';
+import { type JobPlan, planStages } from './plan.ts';
+
+/** A layout, and what the job was like that asked for it. */
+export interface RecordedLayout extends Layout {
+  /** The parallelism that each stage asks for. */
+  readonly asked: readonly number[];
+  /** The steps that keep state, by stage. */
+  readonly steps: readonly (readonly string[])[];
+}
+
+export function layoutTopicOf(job: string): string {
+  return `__${job}-layout`;
+}
+
+export function layoutTaskOf(job: string): string {
+  return `${job}.layout`;
+}
+
+/**
+ * The layout that a job runs in; undefined where it is one task. Fails with `STATE_MISMATCH` where
+ * it has run in a way that no longer fits what it asks for.
+ */
+export async function layoutFor(graph: Graph, broker: Broker): Promise<Layout | undefined> {
+  const { job } = graph;
+  const plan = planStages(graph);
+  for (;;) {
+    const recorded = recordedLayout(job, broker);
+    if (recorded !== undefined) {
+      requireLikeness(graph, plan, recorded);
+      return isShared(plan) ? recorded : undefined;
+    }
+    if (!isShared(plan)) return undefined;
+    if ((broker.describeTask(taskNameOf(job))?.epoch ?? 0) > 0) throw ranAsOneTask(job);
+    try {
+      await writeFirst(graph, plan, broker);
+    } catch (error) {
+      if (!isMillraceError(error, 'FENCED')) throw error; // another process is writing it
+    }
+  }
+}
+
+/** The newest one; undefined where there is none. */
+export function recordedLayout(job: string, broker: Broker): RecordedLayout | undefined {
+  const partition = { topic: layoutTopicOf(job), partition: 0 };
+  if (broker.describeTopic(partition.topic) === undefined) return undefined;
+  const last = broker.endOf(partition) - 1;
+  if (last < broker.startOf(partition)) return undefined;
+  const batches = broker.read(partition, last, 1);
+  if (batches === undefined) return undefined;
+  const cursor = new RecordCursor();
+  cursor.reset(batches.bytes, batches.placeOf);
+  while (cursor.next()) {
+    if (cursor.offset !== last) continue;
+    const { bytes, valueStart, valueEnd } = cursor;
+    const text = Buffer.from(bytes.subarray(valueStart, valueEnd)).toString();
+    return JSON.parse(text) as RecordedLayout; // as written below
+  }
+  return undefined;
+}
+
+/** Makes a layout the job's, for whoever has claimed `layoutTaskOf`. */
+export async function writeLayout(
+  broker: Broker,
+  job: string,
+  { task, incarnation, epoch }: Claim,
+  layout: RecordedLayout,
+  clockMs: number,
+): Promise<void> {
+  const builder = new RecordBatchBuilder();
+  builder.append(clockMs, null, Buffer.from(JSON.stringify(layout)));
+  const { recordCount, maxTimestamp } = builder;
+  const place = { topic: layoutTopicOf(job), partition: 0 };
+  const append = { ...place, batches: builder.build(), recordCount, maxTimestamp };
+  await broker.commit({
+    ...{ task, incarnation, epoch: epoch + 1, clockMs },
+    positions: [],
+    appends: [append],
+  });
+}
+
+/** How a layout is recorded for a job as it is now. */
+export function recordOf(graph: Graph, plan: JobPlan, layout: Layout): RecordedLayout {
+  const { generation, tasks } = layout;
+  return { generation, tasks, ...whatAsks(graph, plan) };
+}
+
+function whatAsks(graph: Graph, { stages }: JobPlan): Pick<RecordedLayout, 'asked' | 'steps'> {
+  const own = new Set(nameSteps(graph).values());
+  return {
+    asked: stages.map(({ parallelism }) => parallelism),
+    steps: stages.map(({ graph: { nodes } }) =>
+      nodes.flatMap(({ name }) => (name !== undefined && own.has(name) ? [name] : [])),
+    ),
+  };
+}
+
+async function writeFirst(graph: Graph, plan: JobPlan, broker: Broker): Promise<void> {
+  const { job } = graph;
+  const topic = layoutTopicOf(job);
+  if (broker.describeTopic(topic) === undefined) await makeTopic(broker, topic);
+  const claim = await broker.claim(layoutTaskOf(job), { takeOver: true });
+  if (recordedLayout(job, broker) === undefined) {
+    const layout = recordOf(graph, plan, firstLayout(graph, broker));
+    await writeLayout(broker, job, claim, layout, claim.clockMs);
+  }
+  await broker.release(claim);
+}
+
+async function makeTopic(broker: Broker, topic: string): Promise<void> {
+  try {
+    await broker.createTopic(topic, { internal: true });
+  } catch (error) {
+    if (!isMillraceError(error, 'TOPIC_EXISTS')) throw error;
+  }
+}
+
+function requireLikeness(graph: Graph, plan: JobPlan, recorded: RecordedLayout): void {
+  const now = whatAsks(graph, plan);
+  const { asked, steps } = recorded;
+  if (JSON.stringify(now) === JSON.stringify({ asked, steps })) return;
+  const isMoved = JSON.stringify(now.steps) !== JSON.stringify(steps);
+  throw new MillraceError(
+    'STATE_MISMATCH',
+    `Job "${graph.job}" ran with ${inWords(asked)}${isMoved ? ', its steps in other stages' : ''}, ` +
+      `and asks for ${inWords(now.asked)} now. Move its state: millrace rescale FILE; or change ` +
+      'the job back.',
+  );
+}
+
+/** `parallelism 4`, or that of each stage. */
+function inWords(asked: readonly number[]): string {
+  const [first] = asked;
+  const isSame = asked.every((of) => of === first);
+  return isSame ? `parallelism ${first}` : `parallelism ${asked.join(', ')} in its stages`;
+}
+
+function ranAsOneTask(job: string): MillraceError {
+  return new MillraceError(
+    'STATE_MISMATCH',
+    `Job "${job}" ran as one task, and asks for several now. Move its state: millrace rescale ` +
+      'FILE; or take parallelism away.',
+  );
+}

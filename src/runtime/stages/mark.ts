@@ -1,0 +1,97 @@
+/** What a task tells those that read from it, besides records. */
+import { firstPlace, type Place } from './place.ts';
+
+export type SenderState =
+  /** It has input that it has not read: what it will send comes in its place. */
+  | 'busy'
+  /** It has read all that is there: what it will send comes when it comes. */
+  | 'caught up'
+  /** The job is drained, and it sends nothing more. */
+  | 'ended';
+
+export interface Mark {
+  readonly state: SenderState;
+  /** What it sends from here on has this place or a later one. */
+  readonly place: Place;
+  /** Nothing that it sends from here on is expected to have this event time or an earlier one. */
+  readonly watermark: number;
+  /** Whether event time goes on without it. */
+  readonly isIdle: boolean;
+  /** The earliest event time at which something is due there, or before it. Infinity for none. */
+  readonly due: number;
+  /** Where its streams are silent, and time goes on by the clock. */
+  readonly silence: Silence | undefined;
+}
+
+export interface Silence {
+  /** For how long, in ms. */
+  readonly ms: number;
+  /** The watermark when that began. */
+  readonly since: number;
+}
+
+/** Of a task from which nobody has heard. */
+export const unknownSender: Mark = {
+  state: 'busy',
+  place: firstPlace,
+  watermark: Number.NEGATIVE_INFINITY,
+  isIdle: false,
+  due: Number.POSITIVE_INFINITY,
+  silence: undefined,
+};
+
+/** JSON has no infinite numbers. */
+export type Told = number | '+' | '-';
+
+/** A mark as JSON keeps it. */
+export type ToldMark = readonly [
+  state: SenderState,
+  order: Told,
+  rank: Told,
+  watermark: Told,
+  isIdle: 0 | 1,
+  due: Told,
+  silence?: readonly [ms: number, since: Told],
+];
+
+export function tell({ state, place, watermark, isIdle, due, silence }: Mark): ToldMark {
+  const { order, rank } = place;
+  const told = [
+    state,
+    said(order),
+    said(rank),
+    said(watermark),
+    isIdle ? 1 : 0,
+    said(due),
+  ] as const;
+  return silence === undefined ? told : [...told, [silence.ms, said(silence.since)]];
+}
+
+export function hear([state, order, rank, watermark, isIdle, due, silence]: ToldMark): Mark {
+  return {
+    state,
+    place: { order: heard(order), rank: heard(rank) },
+    watermark: heard(watermark),
+    isIdle: isIdle === 1,
+    due: heard(due),
+    silence: silence && { ms: silence[0], since: heard(silence[1]) },
+  };
+}
+
+export function encodeMark(mark: Mark): Uint8Array {
+  return Buffer.from(JSON.stringify(tell(mark)));
+}
+
+export function decodeMark(bytes: Uint8Array): Mark {
+  return hear(JSON.parse(Buffer.from(bytes).toString()) as ToldMark); // as encoded
+}
+
+export function said(value: number): Told {
+  if (Number.isFinite(value)) return value;
+  return value > 0 ? '+' : '-';
+}
+
+export function heard(told: Told): number {
+  if (typeof told === 'number') return told;
+  return told === '+' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+}

@@ -1,0 +1,135 @@
+/**
+ * The inputs of a task, merged as a single task would have met their records: by place, and where
+ * that is equal in the order of the inputs. Of an input whose sender is busy and has sent nothing
+ * that could be read now, something may come that belongs before: then the task waits.
+ */
+import { earliestOf, type PartitionInput } from '../partition-input.ts';
+import type { SharedSnapshot } from '../time/task-time.ts';
+import { hear, heard, said, tell } from './mark.ts';
+import { comparePlaces, firstPlace, type MovingPlace, moveTo, type Place } from './place.ts';
+
+/** Records up to a place may be read; at it, only where that is so `atTies`. */
+export interface Bound extends Place {
+  readonly atTies: boolean;
+}
+
+export class Senders {
+  readonly #inputs: readonly PartitionInput[];
+  readonly #isShared: boolean;
+  /** What was promised last: it never goes back. */
+  readonly #promised: MovingPlace = { ...firstPlace };
+  #awaited: readonly PartitionInput[] | undefined;
+
+  constructor(inputs: readonly PartitionInput[]) {
+    this.#inputs = inputs;
+    this.#isShared = inputs.some(({ sender }) => sender !== undefined);
+  }
+
+  /** The inputs that the task waits for, as of the last `boundOf`; undefined: for any. */
+  get awaited(): readonly PartitionInput[] | undefined {
+    return this.#awaited;
+  }
+
+  /** How many tasks send to this one. */
+  get length(): number {
+    return this.#isShared ? this.#inputs.length : 0;
+  }
+
+  beginEpoch(): void {
+    this.#awaited = undefined;
+  }
+
+  get areBusy(): boolean {
+    return this.#isShared && this.#inputs.some(({ sender }) => sender?.state === 'busy');
+  }
+
+  /** Whether nothing more comes; so it is where there are none. */
+  get haveEnded(): boolean {
+    return this.#inputs.every(({ sender }) => sender === undefined || sender.state === 'ended');
+  }
+
+  /** The earliest time at which something is due upstream. */
+  get due(): number {
+    if (!this.#isShared) return Number.POSITIVE_INFINITY;
+    return Math.min(...this.#inputs.map(({ sender }) => sender?.due ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** How far `first`, whose record comes first, may be read; undefined: not at all. */
+  boundOf(first: number): Bound | undefined {
+    this.#awaited = undefined;
+    const second = earliestOf(this.#inputs, first);
+    let bound = boundAt(this.#inputs[second], first < second);
+    if (!this.#isShared) return bound;
+    for (const [index, input] of this.#inputs.entries()) {
+      if (!isAwaited(input) || index === first) continue;
+      const other = boundAt(input.sender?.place, first < index);
+      if (comesBefore(other, bound)) bound = other;
+    }
+    const input = this.#inputs[first];
+    if (input !== undefined && isWithin(input, bound)) return bound;
+    this.#awaited = this.#inputs.filter(isAwaited);
+    return undefined;
+  }
+
+  /**
+   * What the task sends from here on has this place or a later one; `now`: where it is, `due`: where
+   * what is due next will be.
+   */
+  nextPlace(now: Place, due: Place | undefined): Place {
+    let next = due;
+    for (const input of this.#inputs) {
+      const place = input.hasNext ? input : isAwaited(input) ? input.sender?.place : undefined;
+      if (place === undefined || (next !== undefined && comparePlaces(place, next) >= 0)) continue;
+      next = { order: place.order, rank: place.rank };
+    }
+    moveTo(this.#promised, now);
+    if (next !== undefined) moveTo(this.#promised, next);
+    return { ...this.#promised };
+  }
+
+  snapshot({ order, rank }: Place): SharedSnapshot {
+    const senders = this.#inputs.flatMap(({ name, sender }) =>
+      sender === undefined ? [] : [[name, tell(sender)] as const],
+    );
+    return { place: [said(order), said(rank)], senders: Object.fromEntries(senders) };
+  }
+
+  /** A job that was drained begins anew. */
+  restore(snapshot: SharedSnapshot | undefined, place: MovingPlace): void {
+    if (snapshot === undefined) return;
+    const [order, rank] = snapshot.place;
+    if (heard(order) < Number.POSITIVE_INFINITY) {
+      moveTo(place, { order: heard(order), rank: heard(rank) });
+    }
+    for (const input of this.#inputs) {
+      const told = snapshot.senders[input.name];
+      if (told !== undefined && told[0] !== 'ended') input.sender = hear(told);
+    }
+  }
+}
+
+export function isWithin(place: Place, bound: Bound): boolean {
+  if (place.order !== bound.order) return place.order < bound.order;
+  const before = comparePlaces(place, bound);
+  return before < 0 || (before === 0 && bound.atTies);
+}
+
+/** Whether something may come that nobody knows of yet. */
+function isAwaited({ hasNext, sender }: PartitionInput): boolean {
+  return !hasNext && sender?.state === 'busy';
+}
+
+const noBound: Bound = {
+  order: Number.POSITIVE_INFINITY,
+  rank: Number.POSITIVE_INFINITY,
+  atTies: true,
+};
+
+function boundAt(place: Place | undefined, atTies: boolean): Bound {
+  return place === undefined ? noBound : { order: place.order, rank: place.rank, atTies };
+}
+
+function comesBefore(a: Bound, b: Bound): boolean {
+  const before = comparePlaces(a, b);
+  return before < 0 || (before === 0 && !a.atTies);
+}
