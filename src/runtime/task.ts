@@ -244,7 +244,7 @@ export class Task {
 
   #keepTime(): void {
     const { time, timeStore, chain } = this.#parts;
-    const steps = chain.timed.snapshot();
+    const steps = chain.timed.snapshot(time.settled);
     timeStore.put(onlyKey, steps === undefined ? time.snapshot() : { ...time.snapshot(), steps });
     this.#timeChanged = false;
   }
