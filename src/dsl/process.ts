@@ -63,7 +63,10 @@ export interface KeyContext<Key, Specs> {
   readonly key: Key;
   /** Event time of the record, or the time of the timer, in ms. */
   readonly timestamp: number;
-  /** No record at or before this time is expected any more. */
+  /**
+   * No record at or before this time is expected any more. While an event timer fires, its time,
+   * or later where that had passed; for what came of a window or timer upstream, 1 ms before that.
+   */
   readonly watermark: number;
   /**
    * The epoch's clock reading, ms since the epoch. Use it instead of Date.now(): it is recorded.

@@ -156,14 +156,13 @@ class ChainBuilder {
   }
 
   #heldOperators(): TimedOperators {
-    const held = this.#timed.map(({ node, operator }) => {
+    const held = this.#timed.map(({ node, operator }): HeldOperator => {
       const before = nodesBefore(this.#options.graph, node);
-      return { operator, heldBy: [...before].flatMap(({ id }) => this.#asking.get(id) ?? []) };
+      const heldBy = [...before].flatMap(({ id }) => this.#asking.get(id) ?? []);
+      // Keys are visited before anything else is done: more may be there to do in the next turn.
+      return { operator, heldBy, goesFirst: operator instanceof BroadcastOperator };
     });
-    // Keys are visited before anything else is done: more may be there to do in the next turn.
-    const isFirst = ({ operator }: HeldOperator) => operator instanceof BroadcastOperator;
-    const [first, others] = [held.filter(isFirst), held.filter((of) => !isFirst(of))];
-    return new TimedOperators([...first, ...others.reverse()]);
+    return new TimedOperators(held.reverse());
   }
 
   #operator(node: Exclude<GraphNode, SourceNode>, to: Successors): Receiver {

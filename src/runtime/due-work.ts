@@ -3,13 +3,13 @@
  * made due, and results that steps have waited for. One at a time, so that a turn can end between
  * any two of them.
  *
- *   event time first    upstream operators before those behind them
+ *   event time first    in its order; at one time upstream operators before those behind them
  *   then one result     it may let event time go on for the steps behind
  *   then one timer      of processing time
  *   ... and again from the start
  */
 import { assert } from '../platform/index.ts';
-import { CameOf } from './came-of.ts';
+import { CameOf } from './attempted.ts';
 import type { EpochCounts } from './epoch-limit.ts';
 import { policyOf } from './graph.ts';
 import type { TimedOperator } from './operator.ts';
@@ -82,10 +82,8 @@ export class DueWork {
   #fireEvents(): boolean {
     const { time, chain } = this.#parts;
     const fire = (operator: TimedOperator) => this.#fire(operator, 'event');
-    // Steps behind those that have waited come to where the others are, before all go on.
-    if (this.#isReleasing && !chain.timed.advance(time.settled, fire)) return false;
-    this.#isReleasing = false;
     if (!chain.timed.advance(time.watermark, fire)) return false;
+    this.#isReleasing = false;
     time.settled = time.watermark;
     return true;
   }
@@ -108,7 +106,7 @@ export class DueWork {
     return this.#counted();
   }
 
-  /** What fires by the clock stands where the task is; what event time has made due, at its time. */
+  /** What fires by the clock stands where the task is; what event time made due, at its time. */
   #place(operator: TimedOperator, kind: 'event' | 'processing'): void {
     const { context, time, chain, lagMs } = this.#parts;
     context.settled = time.settled;

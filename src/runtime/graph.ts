@@ -6,6 +6,7 @@
  * only values in it that are not data. `describe(graph)` prints it in a stable text form.
  */
 import type { Codec, Decoder } from '../formats/index.ts';
+import type { Exchange } from './stages/exchange.ts';
 import type { State, TimeToLive } from './state.ts';
 import type { Pane, WindowAssigner, WindowBounds, WindowFiring } from './windows.ts';
 
@@ -85,40 +86,6 @@ export interface SourceNode {
   readonly onError?: ErrorPolicy | undefined;
   /** In the graph of a stage: it reads what another stage sends. */
   readonly exchange?: Exchange;
-}
-
-/** How records get from one stage of a job to the tasks of another one. */
-export interface Exchange {
-  /** From 0, in the order of the steps that read them. */
-  readonly index: number;
-  /** Internal, named after the step that reads it; exchange-record.ts says what lies in it. */
-  readonly topic: string;
-  /** The stage that sends, and the one that receives. */
-  readonly from: number;
-  readonly to: number;
-  /** Of the key that a record carries. */
-  readonly key: Codec<unknown>;
-  readonly value: Codec<unknown>;
-  /** Which task gets a record: the one that owns this key, or all of them. */
-  readonly by: 'key' | 'all' | PartitionedBy;
-  /** The topics of the job's sources, where a record says which of theirs it came of. */
-  readonly origins: readonly Origins[];
-  /** How far a task's watermark is behind the record that it reads next, in ms. */
-  readonly lagMs: number;
-}
-
-/** A topic of which records come, and what happens where one of them fails. */
-export interface Origins {
-  readonly topic: string;
-  readonly onError: ErrorPolicy | undefined;
-}
-
-/** Records are shared out by something else than their key. */
-export interface PartitionedBy {
-  readonly of: (value: unknown) => unknown;
-  readonly codec: Codec<unknown>;
-  /** Whether that is the key that a record carries, instead of its stream's. */
-  readonly isKey: boolean;
 }
 
 /** In the graph of a stage: sends records to another stage. */

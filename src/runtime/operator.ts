@@ -6,8 +6,9 @@
  * them. It never looks at a clock.
  *
  * What is due (windows, timers) is handled one entry at a time, between records, when the watermark
- * or the clock has moved, upstream operators first. A checkpoint may come between any two entries:
- * whatever an operator needs to go on must be in its stores.
+ * or the clock has moved: by event time in the order of time, at one time upstream operators first.
+ * A checkpoint may come between any two entries: whatever an operator needs to go on must be in its
+ * stores.
  */
 import type { StateKey } from '../state/index.ts';
 import type { Origin } from './asking/open-calls.ts';
@@ -58,8 +59,9 @@ export interface OperatorContext {
 export interface TimedOperator {
   readonly step: Step;
   /**
-   * No record at or before this time is expected any more from upstream. Set by the task: it lags
-   * behind the task's watermark while operators upstream still fire.
+   * No record at or before this time is expected any more from upstream. Set by the task: while
+   * something fires that was due at t, it is t for its operator and those upstream, and t - 1 for
+   * those behind.
    */
   watermark: number;
   /**

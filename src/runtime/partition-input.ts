@@ -5,9 +5,9 @@
 import { type Broker, RecordCursor } from '../broker/index.ts';
 import { assert, isMillraceError, MillraceError, messageOf } from '../platform/index.ts';
 import type { Origin } from './asking/open-calls.ts';
+import { type Attempted, type RawRecord, rawOf } from './attempted.ts';
 import type { ChainSource } from './chain.ts';
 import type { Key } from './operator.ts';
-import { type Attempted, type RawRecord, rawOf } from './record-errors.ts';
 import { newPassage, type Passage, readPassage } from './stages/exchange-record.ts';
 import { decodeMark, type Mark, unknownSender } from './stages/mark.ts';
 import { comparePlaces, recordRank } from './stages/place.ts';

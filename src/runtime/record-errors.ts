@@ -12,7 +12,7 @@
  * A record that is skipped, or becomes a dead letter, has moved event time as one that the first
  * step filters out. One that can't be decoded has no time, and moves nothing.
  */
-import type { Header, Position, RecordCursor, TopicPartition } from '../broker/index.ts';
+import type { Position } from '../broker/index.ts';
 import {
   type Clock,
   type ErrorCode,
@@ -22,8 +22,8 @@ import {
   messageOf,
 } from '../platform/index.ts';
 import type { TaskState } from '../state/index.ts';
+import { type Attempted, CameOf } from './attempted.ts';
 import { backOffAfter } from './back-off.ts';
-import { CameOf } from './came-of.ts';
 import type { Chain } from './chain.ts';
 import { deadLetterHeaders, messageOfLetter } from './dead-letters.ts';
 import type { LeftOut } from './epoch-log.ts';
@@ -40,36 +40,6 @@ export interface RecordErrorsParts {
   readonly context: OperatorContext;
   readonly state: TaskState;
   readonly broker: InputLog;
-}
-
-/** A record as it lies in its topic. */
-export interface RawRecord {
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly headers: readonly Header[];
-  readonly timestamp: number;
-}
-
-/** What may fail, and be blamed on a record: the record itself, or what came of it later. */
-export interface Attempted extends TopicPartition {
-  readonly offset: number;
-  /** How often it was tried without success. */
-  attempts: number;
-  /** `Topic t, partition p, offset n, ...`, for errors. */
-  describe(): string;
-  /** The record as it lies in its topic; not copied. */
-  raw(): RawRecord;
-}
-
-/** The record that a cursor stands at; not copied. */
-export function rawOf(cursor: RecordCursor): RawRecord {
-  const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = cursor;
-  return {
-    key: keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd),
-    value: valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd),
-    headers: cursor.headers(),
-    timestamp,
-  };
 }
 
 /** What follows when a step has failed. */

@@ -22,15 +22,14 @@ import { CommitBuilder } from './commit-builder.ts';
 import { DueWork } from './due-work.ts';
 import type { EpochLimit } from './epoch-limit.ts';
 import type { EpochRecorder } from './epoch-log.ts';
-import type { EpochRecord } from './epoch-record.ts';
 import type { OperatorContext } from './operator.ts';
 import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
-import type { Mark } from './stages/mark.ts';
-import { Marks } from './stages/marks.ts';
-import { comparePlaces, firingPlace, firstPlace, moveTo, type Place } from './stages/place.ts';
+import { moveTo } from './stages/place.ts';
 import { type Bound, isWithin, Senders } from './stages/senders.ts';
+import { Standing } from './stages/standing.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
+import { type Decided, nothingDecided, TimeDecisions } from './time/time-decisions.ts';
 
 export interface TaskParts {
   readonly name: string;
@@ -71,13 +70,6 @@ export interface Sharing {
   isAhead(): boolean;
 }
 
-type Decided = Pick<EpochRecord, 'idle' | 'watermark'>;
-
-/** How often a task that waits for others looks after them, in ms. */
-const othersPollMs = 100;
-
-const nothingDecided: Decided = { idle: undefined, watermark: undefined };
-
 export class Task {
   readonly #parts: TaskParts;
   readonly #commits: CommitBuilder;
@@ -89,7 +81,6 @@ export class Task {
   /** What the epoch has done so far. */
   readonly #done: { records: number; fired: number } = { records: 0, fired: 0 };
   #recordsRead = 0;
-  #draining = 0;
   #isDone = false;
   #timeChanged = false;
   /** What the epoch has yet to begin with. */
@@ -97,10 +88,10 @@ export class Task {
   /** What the clock decided when the epoch began. */
   #decided: Decided = nothingDecided;
   readonly #senders: Senders;
-  readonly #marks: Marks;
+  readonly #standing: Standing;
+  readonly #decisions: TimeDecisions;
   /** Whether the epoch was told something by those that send to the task. */
   #hasHeard = false;
-  #hasEnded = false;
   /** Whether nothing is to be read in this epoch, because others are too far behind. */
   #isAhead = false;
 
@@ -113,8 +104,9 @@ export class Task {
     parts.context.settled = parts.time.settled;
     this.#senders = new Senders(parts.inputs);
     this.#senders.restore(snapshot?.shared, parts.context.place);
-    this.#marks = new Marks(parts.chain.sends);
+    this.#standing = new Standing(parts, this.#senders);
     this.#due = new DueWork(parts, this.#errors);
+    this.#decisions = new TimeDecisions(parts, this.#senders, this.#due);
     for (const input of parts.inputs) this.#errors.passOver(input, () => this.#countRead());
   }
 
@@ -152,7 +144,7 @@ export class Task {
 
   /** Tells those that read from it, with the next epoch, that nothing more comes. */
   end(): void {
-    this.#hasEnded = true;
+    this.#standing.end();
   }
 
   /**
@@ -162,34 +154,23 @@ export class Task {
   isDue(): boolean {
     const { asking, nowFollowsRecords, context, clock } = this.#parts;
     if (asking.hasAnswers || (!this.#isDone && asking.full === undefined)) return true;
-    if (this.#marks.dueInMs(clock.monotonicMs()) <= 0) return true;
+    if (this.#standing.tellsInMs(clock.monotonicMs()) <= 0) return true;
     return this.#due.isDueAt(nowFollowsRecords ? context.now : clock.now());
   }
 
   /** In how many ms the clock alone gives the task something to do; Infinity for never. */
   wakeInMs(): number {
-    const { chain, time, clock, sharing } = this.#parts;
-    const now = clock.now();
-    // What event time can't reach in silence waits for a record, not for the clock.
-    const next = this.#nextEventTime();
-    const reached = next <= this.#lastQuietTime() ? next : Number.POSITIVE_INFINITY;
-    const monotonicMs = clock.monotonicMs();
-    let wake = time.wakeInMs(monotonicMs, reached);
-    if (wake <= 0 && sharing?.haveAllCaughtUp() === false) wake = othersPollMs;
-    const mark = this.#marks.dueInMs(monotonicMs);
-    const timer = chain.timed.nextProcessingTime() - now;
-    return Math.max(0, Math.ceil(Math.min(wake, mark, timer)));
+    const tells = this.#standing.tellsInMs(this.#parts.clock.monotonicMs());
+    return Math.max(0, Math.ceil(Math.min(this.#decisions.wakeInMs(), tells)));
   }
 
   /** Lets event time run to the end of what is waiting, once all input is read: for a drain. */
   drain(): void {
-    moveTo(this.#parts.context.place, { order: Number.POSITIVE_INFINITY, rank: firstPlace.rank });
-    this.#draining = this.#parts.chain.timed.length + 1; // fired results may wait again
+    this.#decisions.drain();
   }
 
   get drained(): boolean {
-    if (this.#parts.asking.isOpen) return false;
-    return this.#draining === 0 || this.#nextEventTime() === Number.POSITIVE_INFINITY;
+    return this.#decisions.drained;
   }
 
   /**
@@ -240,7 +221,7 @@ export class Task {
   #decideTime(decided: Decided | undefined): void {
     const { time } = this.#parts;
     const before = time.watermark;
-    this.#decided = decided ?? this.#decide();
+    this.#decided = decided ?? this.#decisions.decide(this.#epochBegan);
     if (decided !== undefined) time.setIdleness(decided.idle);
     if (this.#decided.watermark !== undefined) time.watermark = this.#decided.watermark;
     this.#timeChanged ||= time.watermark !== before;
@@ -256,19 +237,6 @@ export class Task {
     if (this.#isSkipping()) return false;
     this.#goOnWithTime();
     return true;
-  }
-
-  /** What only the clock knows, or a drain: who is idle, and how far time goes without records. */
-  #decide(): Decided {
-    const { context, inputs, time, recorder, asking, sharing } = this.#parts;
-    time.updateIdleness(this.#epochBegan, () => sharing?.haveAllCaughtUp() ?? true);
-    const idle = recorder?.idleness();
-    const nothingNew = inputs.every((input) => !input.hasNext);
-    const quiet = time.quietWatermark(this.#epochBegan, nothingNew, this.#lastQuietTime());
-    if (quiet > time.watermark && quiet >= this.#nextEventTime()) return { idle, watermark: quiet };
-    const isWaiting = asking.isOpen || this.#due.isDueAt(context.now);
-    const drains = this.#draining > 0 && nothingNew && !isWaiting;
-    return { idle, watermark: drains ? this.#drainStep() : undefined };
   }
 
   /** Works on the epoch for one turn of the event loop; true once it is done. */
@@ -296,8 +264,13 @@ export class Task {
   endEpoch(): Commit | undefined {
     const { time } = this.#parts;
     const hasRead = this.#hasMoved;
-    time.endEpoch(this.#hasCaughtUp(), hasRead, this.#epochBegan);
-    this.#marks.endEpoch(this.#mark(), hasRead || this.#hasHeard, this.#epochBegan);
+    const hasCaughtUp = this.#hasCaughtUp();
+    time.endEpoch(hasCaughtUp, hasRead, this.#epochBegan);
+    this.#standing.endEpoch(
+      { hasCaughtUp, drains: this.#decisions.isDraining, due: this.#decisions.nextEventTime() },
+      hasRead || this.#hasHeard,
+      this.#epochBegan,
+    );
     if (this.#timeChanged || hasRead || this.#due.movesTime) this.#keepTime();
     const { endsFiring } = this.#due;
     const { idle, watermark } = this.#decided;
@@ -308,7 +281,7 @@ export class Task {
 
   #keepTime(): void {
     const { time, timeStore, chain, sharing, context } = this.#parts;
-    const steps = chain.timed.snapshot();
+    const steps = chain.timed.snapshot(time.settled);
     timeStore.put(onlyKey, {
       ...time.snapshot(),
       ...(steps === undefined ? {} : { steps }),
@@ -324,25 +297,6 @@ export class Task {
     return inputs.every(({ hasNext }) => !hasNext);
   }
 
-  /** How far the task is, for those that read from it. */
-  #mark(): Mark {
-    const { time, context } = this.#parts;
-    const isDraining = this.#draining > 0 || this.#hasEnded;
-    // What was waiting for the end is still to come.
-    const isEnding = isDraining || (this.#senders.length > 0 && this.#senders.haveEnded);
-    const state = this.#hasCaughtUp() && !isEnding ? 'caught up' : 'busy';
-    return {
-      state: this.#hasEnded ? 'ended' : state,
-      place: isDraining
-        ? { order: Number.POSITIVE_INFINITY, rank: time.settled }
-        : this.#senders.nextPlace(context.place, this.#nextFiring()),
-      watermark: time.settled,
-      isIdle: time.isIdle,
-      due: Math.min(this.#nextEventTime(), this.#senders.due),
-      silence: time.silence(this.#epochBegan),
-    };
-  }
-
   /** The commit of the epoch is durable: what was answered to it. */
   committed(appended: readonly Appended[]): void {
     this.#commits.committed(appended);
@@ -354,19 +308,6 @@ export class Task {
   firstCommit(): Commit {
     this.#parts.context.now = this.#parts.clock.now();
     return this.#commits.start();
-  }
-
-  /** The place of what is due next by event time; undefined where nothing is. */
-  #nextFiring(): Place | undefined {
-    const { chain, lagMs } = this.#parts;
-    let first: Place | undefined;
-    for (const [operator, rank] of chain.ranks) {
-      const time = Math.ceil(operator.nextEventTime());
-      if (time === Number.POSITIVE_INFINITY) continue;
-      const place = firingPlace(time, rank, lagMs, false);
-      if (first === undefined || comparePlaces(place, first) < 0) first = place;
-    }
-    return first;
   }
 
   #work(): boolean {
@@ -438,26 +379,6 @@ export class Task {
   #countRead(): void {
     this.#done.records++;
     this.#recordsRead++;
-  }
-
-  /** How far a drain moves event time; undefined: nowhere. */
-  #drainStep(): number | undefined {
-    this.#draining--;
-    const last = this.#lastEventTime();
-    return last > this.#parts.time.watermark ? last : undefined;
-  }
-
-  #nextEventTime(): number {
-    return this.#parts.chain.timed.nextEventTime(this.#parts.time.watermark);
-  }
-
-  /** As far as the clock may move event time. */
-  #lastQuietTime(): number {
-    return Math.min(this.#lastEventTime(), this.#senders.due - 1);
-  }
-
-  #lastEventTime(): number {
-    return this.#parts.chain.timed.lastEventTime();
   }
 }
 

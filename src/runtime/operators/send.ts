@@ -7,11 +7,12 @@
  * so a receiver reads a partition for each sender, in which records and marks lie in the order of
  * their places.
  */
+
 import { positiveHash } from '../../broker/index.ts';
 import { isMillraceError, MillraceError, messageOf } from '../../platform/index.ts';
 import { keyGroups } from '../../state/index.ts';
-import type { Exchange } from '../graph.ts';
 import type { Key, OperatorContext, Receiver, Step } from '../operator.ts';
+import type { Exchange } from '../stages/exchange.ts';
 import { newPassage, PassageWriter } from '../stages/exchange-record.ts';
 import { encodeMark, type Mark } from '../stages/mark.ts';
 import type { TopicOutput } from './topic-output.ts';

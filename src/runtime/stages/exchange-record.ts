@@ -18,9 +18,10 @@
  *
  * Numbers are those of compact-bytes.ts, doubles big-endian.
  */
+
 import type { Origin } from '../asking/open-calls.ts';
 import { CompactReader } from '../compact-bytes.ts';
-import type { Exchange } from '../graph.ts';
+import type { Exchange } from './exchange.ts';
 import { recordRank } from './place.ts';
 
 const [hasTime, hasRank, drains, hasWatermark] = [1, 2, 4, 8] as const;

@@ -1,7 +1,9 @@
 /** The tasks of a job: what each of them is called, runs, and reads. */
+
 import type { Broker, TopicPartition } from '../../broker/index.ts';
 import { isMillraceError, MillraceError } from '../../platform/index.ts';
-import type { Exchange, Graph, SourceNode } from '../graph.ts';
+import type { Graph, SourceNode } from '../graph.ts';
+import type { Exchange } from './exchange.ts';
 import { type JobPlan, planStages, type Stage } from './plan.ts';
 
 /** How many tasks each stage has: fixed until the job is rescaled. */
@@ -65,7 +67,7 @@ export function firstLayout(graph: Graph, broker: Pick<Broker, 'describeTopic'>)
   return { generation: 0, tasks };
 }
 
-/** All partitions of the topics that a job reads, in the order in which their records are merged. */
+/** All partitions of the topics that a job reads, in the order in which ties are merged. */
 export function partitionsRead(
   { nodes }: Graph,
   broker: Pick<Broker, 'describeTopic'>,

@@ -33,20 +33,15 @@ export function layoutTaskOf(job: string): string {
 export async function layoutFor(graph: Graph, broker: Broker): Promise<Layout | undefined> {
   const { job } = graph;
   const plan = planStages(graph);
-  for (;;) {
-    const recorded = recordedLayout(job, broker);
-    if (recorded !== undefined) {
-      requireLikeness(graph, plan, recorded);
-      return isShared(plan) ? recorded : undefined;
-    }
-    if (!isShared(plan)) return undefined;
-    if ((broker.describeTask(taskNameOf(job))?.epoch ?? 0) > 0) throw ranAsOneTask(job);
-    try {
-      await writeFirst(graph, plan, broker);
-    } catch (error) {
-      if (!isMillraceError(error, 'FENCED')) throw error; // another process is writing it
-    }
+  let recorded = recordedLayout(job, broker);
+  if (recorded === undefined && !isShared(plan)) return undefined;
+  if (recorded === undefined) requireNew(job, broker);
+  while (recorded === undefined) {
+    await tryToWriteFirst(graph, plan, broker);
+    recorded = recordedLayout(job, broker);
   }
+  requireLikeness(graph, plan, recorded);
+  return isShared(plan) ? recorded : undefined;
 }
 
 /** The newest one; undefined where there is none. */
@@ -104,6 +99,14 @@ function whatAsks(graph: Graph, { stages }: JobPlan): Pick<RecordedLayout, 'aske
   };
 }
 
+async function tryToWriteFirst(graph: Graph, plan: JobPlan, broker: Broker): Promise<void> {
+  try {
+    await writeFirst(graph, plan, broker);
+  } catch (error) {
+    if (!isMillraceError(error, 'FENCED')) throw error; // another process is writing it
+  }
+}
+
 async function writeFirst(graph: Graph, plan: JobPlan, broker: Broker): Promise<void> {
   const { job } = graph;
   const topic = layoutTopicOf(job);
@@ -131,8 +134,8 @@ function requireLikeness(graph: Graph, plan: JobPlan, recorded: RecordedLayout):
   const isMoved = JSON.stringify(now.steps) !== JSON.stringify(steps);
   throw new MillraceError(
     'STATE_MISMATCH',
-    `Job "${graph.job}" ran with ${inWords(asked)}${isMoved ? ', its steps in other stages' : ''}, ` +
-      `and asks for ${inWords(now.asked)} now. Move its state: millrace rescale FILE; or change ` +
+    `Job "${graph.job}" ran with ${inWords(asked)}` +
+      `${isMoved ? ', its steps in other stages' : ''}, and asks for ${inWords(now.asked)} now. Move its state: millrace rescale FILE; or change ` +
       'the job back.',
   );
 }
@@ -144,8 +147,10 @@ function inWords(asked: readonly number[]): string {
   return isSame ? `parallelism ${first}` : `parallelism ${asked.join(', ')} in its stages`;
 }
 
-function ranAsOneTask(job: string): MillraceError {
-  return new MillraceError(
+/** Fails where the job ran as one task. */
+function requireNew(job: string, broker: Broker): void {
+  if ((broker.describeTask(taskNameOf(job))?.epoch ?? 0) === 0) return;
+  throw new MillraceError(
     'STATE_MISMATCH',
     `Job "${job}" ran as one task, and asks for several now. Move its state: millrace rescale ` +
       'FILE; or take parallelism away.',

@@ -59,11 +59,20 @@ export class Levels {
   }
 
   #place(node: GraphNode): void {
-    if (node.kind === 'source') return this.#put(node, 0, `as in ${node.topic.name}`);
-    if (node.kind === 'window' || node.kind === 'process') return this.#placeKeyed(node);
-    if (node.kind === 'broadcast') return; // stands where its step is
-    for (const stage of this.#stagesBefore(node)) {
-      this.#put(node, stage, node.kind === 'keyBy' ? 'anywhere' : this.#cameAs(node, stage));
+    switch (node.kind) {
+      case 'source':
+        this.#put(node, 0, `as in ${node.topic.name}`);
+        break;
+      case 'window':
+      case 'process':
+        this.#placeKeyed(node);
+        break;
+      case 'broadcast':
+        break; // stands where its step is
+      default:
+        for (const stage of this.#stagesBefore(node)) {
+          this.#put(node, stage, node.kind === 'keyBy' ? 'anywhere' : this.#cameAs(node, stage));
+        }
     }
   }
 

@@ -6,12 +6,14 @@
  * can be moved from any number of tasks to any other (rescale). With one task for each stage there
  * is nothing to share, and the whole job is one stage, without exchanges.
  */
+
 import { checkTopicName } from '../../broker/index.ts';
 import type { Codec } from '../../formats/index.ts';
 import { MillraceError } from '../../platform/index.ts';
 import { streamKeysOf } from '../asking/stream-keys.ts';
 import { keyByOf, nameSteps } from '../compiler/names.ts';
-import type { Exchange, Graph, GraphNode, Origins, SinkNode } from '../graph.ts';
+import type { Graph, GraphNode, SinkNode } from '../graph.ts';
+import type { Exchange, Origins } from './exchange.ts';
 import { type Crossing, isSame, Levels, parallelismOf } from './levels.ts';
 import { passing } from './passing.ts';
 import { stageGraph } from './stage-graph.ts';

@@ -59,21 +59,24 @@ export class Senders {
     this.#awaited = undefined;
     const second = earliestOf(this.#inputs, first);
     let bound = boundAt(this.#inputs[second], first < second);
-    if (!this.#isShared) return bound;
+    const head = this.#inputs[first];
+    if (!this.#isShared || head === undefined) return bound;
+    const drains = head.order === Number.POSITIVE_INFINITY;
     for (const [index, input] of this.#inputs.entries()) {
-      if (!isAwaited(input) || index === first) continue;
-      const other = boundAt(input.sender?.place, first < index);
+      if (input.hasNext || index === first) continue;
+      const other = isAwaited(input, drains)
+        ? boundAt(input.sender?.place, first < index)
+        : boundOfOthers(input);
       if (comesBefore(other, bound)) bound = other;
     }
-    const input = this.#inputs[first];
-    if (input !== undefined && isWithin(input, bound)) return bound;
-    this.#awaited = this.#inputs.filter(isAwaited);
+    if (isWithin(head, bound)) return bound;
+    this.#awaited = this.#inputs.filter((input) => isAwaited(input, drains));
     return undefined;
   }
 
   /**
-   * What the task sends from here on has this place or a later one; `now`: where it is, `due`: where
-   * what is due next will be.
+   * What the task sends from here on has this place or a later one; `now`: where it is, `due`:
+   * where what is due next will be.
    */
   nextPlace(now: Place, due: Place | undefined): Place {
     let next = due;
@@ -114,9 +117,13 @@ export function isWithin(place: Place, bound: Bound): boolean {
   return before < 0 || (before === 0 && bound.atTies);
 }
 
-/** Whether something may come that nobody knows of yet. */
-function isAwaited({ hasNext, sender }: PartitionInput): boolean {
-  return !hasNext && sender?.state === 'busy';
+/**
+ * Whether something may come that nobody knows of yet: in a drain, from all who have not said that
+ * they have ended.
+ */
+function isAwaited({ hasNext, sender }: PartitionInput, drains = false): boolean {
+  if (hasNext || sender === undefined) return false;
+  return sender.state === 'busy' || (drains && sender.state === 'caught up');
 }
 
 const noBound: Bound = {
@@ -124,6 +131,18 @@ const noBound: Bound = {
   rank: Number.POSITIVE_INFINITY,
   atTies: true,
 };
+
+/** Before all that comes in a drain. */
+const drainBound: Bound = {
+  order: Number.POSITIVE_INFINITY,
+  rank: Number.NEGATIVE_INFINITY,
+  atTies: false,
+};
+
+/** Of an input for which nobody waits now: in a drain somebody will. */
+function boundOfOthers({ sender }: PartitionInput): Bound {
+  return sender === undefined || sender.state === 'ended' ? noBound : drainBound;
+}
 
 function boundAt(place: Place | undefined, atTies: boolean): Bound {
   return place === undefined ? noBound : { order: place.order, rank: place.rank, atTies };

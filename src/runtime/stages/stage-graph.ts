@@ -1,14 +1,9 @@
 /** The graph of one stage: the steps that run there, between what it receives and what it sends. */
+
 import { assert } from '../../platform/index.ts';
 import { keyByOf, nameSteps } from '../compiler/names.ts';
-import {
-  type Edge,
-  type Exchange,
-  type Graph,
-  type GraphNode,
-  inputsOf,
-  type SourceNode,
-} from '../graph.ts';
+import { type Edge, type Graph, type GraphNode, inputsOf, type SourceNode } from '../graph.ts';
+import type { Exchange } from './exchange.ts';
 import type { Levels } from './levels.ts';
 import type { Crossed } from './plan.ts';
 

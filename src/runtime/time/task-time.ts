@@ -47,7 +47,10 @@ export interface TimeSnapshot {
   readonly settled: number | null;
   /** Highest event time and idleness of each partition, by its name. */
   readonly partitions: Readonly<Record<string, readonly [highest: number | null, idle: 0 | 1]>>;
-  /** The watermark of each step, by its name, where some wait for answers. */
+  /**
+   * The watermark of each step, by its name, where it is not `settled` for all: some wait for
+   * answers, or the commit came between two that were due.
+   */
   readonly steps?: Readonly<Record<string, number | null>>;
   /** Of a task that shares its job with others: its place, and what it was told by those. */
   readonly shared?: SharedSnapshot;

@@ -241,7 +241,7 @@ describe('a call that fails', () => {
     await run.append([order(1), order(2)]);
     oracle.answer(1);
     await expect(run.step({ pauseMs: 5000 })).rejects.toThrow(
-      /Step "ask" \(mapAsync\) failed: no answer came within 5000 ms \(the answer for topic orders, partition 0, offset 0, keyed "1"\)/,
+      /Step "ask" \(mapAsync\) failed: no answer came within 5000 ms \(what came of topic orders, partition 0, offset 0, keyed "1"\)/,
     );
     await run.start();
     oracle.beginToAnswer();

@@ -2,11 +2,40 @@
  * What came of a record, as the policy of the record's source sees it: a result on its way out of a
  * `mapAsync` step, or something that another task has sent.
  */
-import { RecordCursor } from '../broker/index.ts';
+import { type Header, RecordCursor, type TopicPartition } from '../broker/index.ts';
 import { MillraceError } from '../platform/index.ts';
 import type { Origin } from './asking/open-calls.ts';
 import type { InputLog } from './partition-input.ts';
-import { type Attempted, type RawRecord, rawOf } from './record-errors.ts';
+
+/** A record as it lies in its topic. */
+export interface RawRecord {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly Header[];
+  readonly timestamp: number;
+}
+
+/** What may fail, and be blamed on a record: the record itself, or what came of it later. */
+export interface Attempted extends TopicPartition {
+  readonly offset: number;
+  /** How often it was tried without success. */
+  attempts: number;
+  /** `Topic t, partition p, offset n, ...`, for errors. */
+  describe(): string;
+  /** The record as it lies in its topic; not copied. */
+  raw(): RawRecord;
+}
+
+/** The record that a cursor stands at; not copied. */
+export function rawOf(cursor: RecordCursor): RawRecord {
+  const { bytes, keyStart, keyEnd, valueStart, valueEnd, timestamp } = cursor;
+  return {
+    key: keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd),
+    value: valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd),
+    headers: cursor.headers(),
+    timestamp,
+  };
+}
 
 /** Kept by what is tried: the next try has another object. */
 export interface Tries {
