@@ -138,6 +138,8 @@ export interface Commit {
   readonly positions: readonly Position[];
   /** Outputs and the task's changelog. */
   readonly appends: readonly Append[];
+  /** What lies before may be removed: of topics that nobody but the task reads. Default: none. */
+  readonly logStarts?: readonly Position[];
 }
 
 /**

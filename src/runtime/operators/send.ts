@@ -108,7 +108,8 @@ export class SendOperator implements Receiver {
       return codec.encode(value);
     } catch (cause) {
       const code = isMillraceError(cause) ? cause.code : 'ENCODE';
-      const message = `The ${what} of a record for another task can't be encoded: ${messageOf(cause)}`;
+      const which = `The ${what} of a record for another task`;
+      const message = `${which} can't be encoded: ${messageOf(cause)}`;
       throw new MillraceError(code, message, { cause });
     }
   }
