@@ -92,7 +92,7 @@ function addToAll(state: CanonicalSum, value: number, aggregate: string): void {
   for (let i = 2; i < inForm.length; i++) state.push(inForm[i] as number); // below the length
 }
 
-/** Moves what it can upwards, then leaves out what is 0: Shewchuk's Compress, the greatest first. */
+/** Moves what it can upwards, then leaves out what is 0: Shewchuk's Compress, greatest first. */
 function compress(parts: readonly number[]): number[] {
   const moved = parts.slice();
   let above = moved.at(-1) ?? 0;
