@@ -39,6 +39,7 @@ export interface PartialScript {
   readonly events: readonly Event[];
   readonly senders: number;
   readonly heldMax: number;
+  readonly recordsWorthPartial: number;
   readonly assigner: WindowAssigner;
   readonly stepMs: number;
   readonly aggregate: Aggregation;
@@ -71,7 +72,7 @@ class Sender {
   watermark = 0;
   isIdle = false;
 
-  constructor(context: OperatorContext, node: WindowNode, heldMax: number) {
+  constructor(context: OperatorContext, node: WindowNode, script: PartialScript) {
     const { codec } = node.aggregate;
     const next: PartialReceiver = {
       receive: (...record) => this.sent.push((to) => to.receive(...record)),
@@ -82,7 +83,9 @@ class Sender {
       },
     };
     const step = { name: 'sender', kind: 'window' };
-    this.operator = new PartialWindowOperator({ context, step, node, next, heldMax });
+    const { heldMax, recordsWorthPartial } = script;
+    const limits = { heldMax, recordsWorthPartial };
+    this.operator = new PartialWindowOperator({ context, step, node, next, ...limits });
     this.operator.watermark = 0;
   }
 }
@@ -107,7 +110,7 @@ class Run {
 
   constructor(script: PartialScript) {
     this.#script = script;
-    const { aggregate, assigner, senders, heldMax } = script;
+    const { aggregate, assigner, senders } = script;
     const node: WindowNode = {
       ...{ kind: 'window', id: 1, name: undefined, input: { node: 0, port: 'out' } },
       ...{ aggregate, assigner, result: (result, window) => ({ result, window }) },
@@ -126,7 +129,7 @@ class Run {
     state.finishDeclaring('test');
     this.#state = state;
     this.#window.watermark = 0;
-    this.#senders = Array.from({ length: senders }, () => new Sender(this.context, node, heldMax));
+    this.#senders = Array.from({ length: senders }, () => new Sender(this.context, node, script));
   }
 
   step(event: Event): void {

@@ -38,7 +38,7 @@ export function count(): RetractableAggregate<unknown, number> {
 export function sum<Value>(select: (value: Value) => number): RetractableAggregate<Value, number> {
   return {
     ...summing('sum', select, (total) => total),
-    retracting: summingExactly('sum', select, (total) => total),
+    retracting: summingRows('sum', select, (total) => total),
   };
 }
 
@@ -49,7 +49,7 @@ export function sum<Value>(select: (value: Value) => number): RetractableAggrega
 export function mean<Value>(select: (value: Value) => number): RetractableAggregate<Value, number> {
   return {
     ...summing('mean', select, (total, n) => total / n),
-    retracting: summingExactly('mean', select, (total, n) => total / n),
+    retracting: summingRows('mean', select, (total, n) => total / n),
   };
 }
 
@@ -82,7 +82,7 @@ function summing<Value>(
 }
 
 /** The same where values go again: nobody merges these, so any form of the exact sum will do. */
-function summingExactly<Value>(
+function summingRows<Value>(
   name: string,
   select: (value: Value) => number,
   result: (total: number, count: number) => number,

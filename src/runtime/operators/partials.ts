@@ -66,12 +66,6 @@ export class Partials {
     return first;
   }
 
-  clear(): void {
-    this.#slices.clear();
-    this.#inOrder.length = 0;
-    this.#size = 0;
-  }
-
   #open(slice: number): OfSlice {
     const ofSlice: OfSlice = { byKey: new Map(), inOrder: [], next: 0 };
     this.#slices.set(slice, ofSlice);

@@ -4,7 +4,7 @@
  *
  * - They give the same results in the same order, the same late records, and the same bytes of
  *   state; however records are spread over senders, wherever these end their epochs, and however
- *   few partials they hold.
+ *   few partials they hold, and whether partials are worth it.
  * - So they do where records fail half-way and are undone, and where senders are idle while time
  *   goes on without them.
  * - Nothing is held after the end of an epoch.
@@ -88,6 +88,7 @@ const scripts = fc.record({
   events: fc.array(event, { minLength: 1, maxLength: 40, size: 'max' }),
   senders: fc.integer({ min: 1, max: 3 }),
   heldMax: fc.constantFrom(1, 2, 8192),
+  recordsWorthPartial: fc.constantFrom(0, 0, 2),
 });
 
 function isSame(assigner: WindowAssigner, stepMs: number, aggregate: Aggregation) {
