@@ -39,9 +39,9 @@ import { type Partial, Partials } from './partials.ts';
 const heldMaxByDefault = 8192;
 
 /**
- * Where keys come seldom, a partial for each record would be dearer than the record (measured with
- * 300,000 keys: three times). If an epoch has fewer records than these for a partial, as many times
- * its records go over as they are, and then it is tried again.
+ * Where keys come seldom, a partial for each record would be dearer than the record: two to three
+ * times, measured with 300,000 keys. If an epoch has fewer records than these for a partial, as
+ * many times its records go over as they are, and then it is tried again.
  */
 const worthByDefault = 2;
 const recordsBetweenTries = 15;
