@@ -3,6 +3,7 @@
  * sender passes on comes at once, and in order; how far time has come for the window is what all
  * senders have reached that are not idle.
  */
+
 import { keyJson } from '../../src/formats/index.ts';
 import { buildWindow } from '../../src/runtime/build-window.ts';
 import type { Aggregation, WindowNode } from '../../src/runtime/graph.ts';
@@ -14,6 +15,7 @@ import type {
   TimedOperator,
 } from '../../src/runtime/operator.ts';
 import { PartialWindowOperator } from '../../src/runtime/operators/partial-window.ts';
+import { firstPlace } from '../../src/runtime/stages/place.ts';
 import type { WindowAssigner } from '../../src/runtime/windows.ts';
 import { TaskState } from '../../src/state/index.ts';
 import { Changelog } from '../state/changelog.ts';
@@ -98,6 +100,8 @@ class Run {
     now: 0,
     sourcePartition: 0,
     origin: undefined,
+    place: { ...firstPlace },
+    settled: Number.NEGATIVE_INFINITY,
     key: null,
     late: 0,
     written: 0,

@@ -1,4 +1,5 @@
 /** The sending half of a window behind an exchange: what it holds, and when it lets go of it. */
+
 import { beforeEach, describe, expect, test } from 'vitest';
 import { composite } from '../../../src/dsl/aggregates/composite.ts';
 import {
@@ -18,6 +19,7 @@ import { KeyFactory } from '../../../src/runtime/keys.ts';
 import type { OperatorContext } from '../../../src/runtime/operator.ts';
 import { partialSlicesOf } from '../../../src/runtime/operators/partial-slices.ts';
 import { PartialWindowOperator } from '../../../src/runtime/operators/partial-window.ts';
+import { firstPlace } from '../../../src/runtime/stages/place.ts';
 import type { WindowAssigner, WindowFiring } from '../../../src/runtime/windows.ts';
 
 const counting = composite({ n: count(), sum: sum((value: number) => value) }, 'a test', []);
@@ -40,7 +42,15 @@ let context: OperatorContext;
 beforeEach(() => {
   sent = [];
   context = {
-    ...{ step: { name: '', kind: '' }, now: 0, sourcePartition: 0, origin: undefined, key: null },
+    ...{
+      step: { name: '', kind: '' },
+      now: 0,
+      sourcePartition: 0,
+      origin: undefined,
+      place: { ...firstPlace },
+      settled: Number.NEGATIVE_INFINITY,
+      key: null,
+    },
     ...{ late: 0, written: 0 },
   };
 });
