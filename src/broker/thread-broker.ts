@@ -42,7 +42,7 @@ import { noStall, type Stall } from './stall.ts';
 import type { BrokerCall, BrokerReply, Membership } from './thread-messages.ts';
 
 /** Batches just written that a thread keeps in memory for its readers, in bytes. */
-const recentBytesMax = 8 * 1024 * 1024;
+const recentBytesMax = 1024 * 1024;
 
 interface PendingCall {
   readonly since: number;
