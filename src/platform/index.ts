@@ -20,4 +20,5 @@ export {
   sqliteFailure,
   withSqliteErrors,
 } from './sqlite.ts';
+export { startThread, type Thread, thisThread } from './thread.ts';
 export { usersOfFile } from './users-of-file.ts';
