@@ -20,7 +20,9 @@ export interface ServedThread {
   readonly closed: Promise<void>;
 }
 
-/** Serves the `ThreadBroker` at the other end of `port`, in the directory that `broker` has open. */
+/**
+ * Serves the `ThreadBroker` at the other end of `port`: of the directory that `broker` has open.
+ */
 export function serveThread(broker: Broker, port: Port): ServedThread {
   const server = new ThreadServer(broker, port);
   return {

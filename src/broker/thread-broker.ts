@@ -136,8 +136,7 @@ class ThreadBroker extends LogFollower implements Broker {
   }
 
   claim(task: string, options: ClaimOptions = {}): Promise<Claim> {
-    const claim = this.#call({ kind: 'claim', task, options });
-    return claim as Promise<Claim>; // what the main thread's broker answers
+    return this.#call<Claim>({ kind: 'claim', task, options });
   }
 
   async release({ task, incarnation }: Membership): Promise<void> {
@@ -228,7 +227,7 @@ class ThreadBroker extends LogFollower implements Broker {
   ): Promise<readonly Appended[]> {
     const { copied, buffer } = copyAppends(appends);
     const transfer = buffer.byteLength === 0 ? [] : [buffer];
-    const answer = (await this.#call(callOf(copied), { transfer })) as readonly Appended[]; // as above
+    const answer = await this.#call<readonly Appended[]>(callOf(copied), { transfer });
     for (const [i, { batches }] of appends.entries()) {
       assignOffsets(batches, answer[i]?.baseOffset ?? 0);
       this.#bytesAppended += batches.length;
@@ -236,10 +235,10 @@ class ThreadBroker extends LogFollower implements Broker {
     return answer;
   }
 
-  async #call(
+  async #call<Answer>(
     call: BrokerCall,
     of: { readonly transfer?: readonly ArrayBuffer[]; readonly begin?: () => void } = {},
-  ): Promise<unknown> {
+  ): Promise<Answer> {
     if (this.#isClosed) throw closedError();
     const id = this.#nextId++;
     const answer = await new Promise<unknown>((resolve, reject) => {
@@ -248,7 +247,7 @@ class ThreadBroker extends LogFollower implements Broker {
       this.#pending.set(id, { since, begin: of.begin, resolve, reject });
     });
     this.requireView();
-    return answer;
+    return answer as Answer; // the same method of the main thread's broker gave it
   }
 
   #noteStall(since: number): void {

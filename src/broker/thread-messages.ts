@@ -1,8 +1,8 @@
 /**
  * What a broker in a worker thread asks of the main thread, and what that answers.
  *
- * Each answer says up to which entry the main thread's log is durable, so that the thread's view has
- * what was asked for when the answer is known.
+ * Each answer says up to which entry the main thread's log is durable, so that the thread's view
+ * has what was asked for when the answer is known.
  */
 import type { CopiedError } from '../platform/index.ts';
 import type {

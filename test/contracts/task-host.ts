@@ -1,6 +1,6 @@
 /** What every host of tasks keeps; each runs this suite. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -13,6 +13,7 @@ import {
 } from '../../src/platform/index.ts';
 import { Log } from '../../src/runtime/log.ts';
 import { epochDefaults } from '../../src/runtime/run.ts';
+import type { RebuildStatus } from '../../src/runtime/status.ts';
 import type {
   TaskEvents,
   TaskHost,
@@ -230,6 +231,27 @@ export function taskHostContract(name: string, makeHost: (parts: HostParts) => T
       const failure = await failureOf(rig.host.start({ ...hostedTask, task: 'other-0' }).done);
       expect(isMillraceError(failure, 'INVALID')).toBe(true);
       expect(String(failure)).toContain('"hosted" has no task "other-0"');
+    });
+
+    test('state whose file is refused is computed anew where that is wanted', async () => {
+      await rig.visit(at(0, 'ada'), at(0, 'bob'));
+      const first = rig.host.start(hostedTask);
+      await rig.untilSeen(2);
+      first.stop();
+      await first.done;
+      writeFileSync(`${rig.log.directory}/state/hosted/hosted-0.db`, 'nothing of the kind');
+      const refused = await failureOf(rig.host.start(hostedTask).done);
+      expect(isMillraceError(refused, 'DAMAGED')).toBe(true);
+      const rebuilds: RebuildStatus[] = [];
+      const settings = { ...taskSettings, rebuildState: true };
+      const again = rig.host.start(
+        { ...hostedTask, settings },
+        { onRebuild: (status) => rebuilds.push(status) },
+      );
+      again.stop({ drain: true });
+      await again.done;
+      expect(rebuilds.at(-1)?.done).toBe(true);
+      expect(rig.log.broker.endOf({ topic: counts.name, partition: 0 })).toBe(2);
     });
 
     test('closing it stops what runs, and nothing starts any more', async () => {
