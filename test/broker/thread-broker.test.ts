@@ -9,6 +9,7 @@ import {
   type EmbeddedBrokerOptions,
   openBroker,
   openThreadBroker,
+  type ServedThread,
   serveThread,
 } from '../../src/broker/index.ts';
 import {
@@ -70,7 +71,7 @@ interface Opened {
   /** Of the main thread. */
   readonly main: Broker;
   /** Opens another thread's broker, in this thread. */
-  thread(): Promise<{ readonly broker: Broker; readonly served: ReturnType<typeof serveThread> }>;
+  thread(): Promise<{ readonly broker: Broker; readonly served: ServedThread }>;
 }
 
 async function withLog(
@@ -191,18 +192,37 @@ describe('a broker in a thread', () => {
     });
   });
 
-  test('that goes leaves its tasks to others, also one whose claim was under way', async () => {
+  test('that goes leaves its tasks to others', async () => {
     await withLog(async ({ main, thread }) => {
       const { broker, served } = await thread();
       await broker.claim('kept');
-      const released = await broker.claim('released');
-      await broker.release(released);
-      const late = codeOf(broker.claim('late'));
+      await broker.release(await broker.claim('released'));
       expect(await codeOf(main.claim('kept'))).toBe('TASK_HELD');
       await served.close();
-      await late;
       expect((await main.claim('kept')).incarnation).toBe(2);
       expect((await main.claim('released')).incarnation).toBe(2);
+      await broker.close();
+    });
+  });
+
+  test('that goes leaves also a task whose claim was under way', async () => {
+    await withLog(async ({ directory, main }) => {
+      const { port, other } = openChannel();
+      let served: ServedThread | undefined;
+      const closing = new Proxy(main, {
+        get: (target, name) => {
+          const member = Reflect.get(target, name);
+          if (name !== 'claim') return typeof member === 'function' ? member.bind(target) : member;
+          return (task: string) => {
+            void served?.close();
+            return target.claim(task);
+          };
+        },
+      });
+      served = serveThread(closing, portOf(other));
+      const broker = await openThreadBroker(nodePlatform(), directory, port);
+      expect(await codeOf(broker.claim('late'))).toBe('CLOSED');
+      await served.closed;
       expect((await main.claim('late')).incarnation).toBe(2);
       await broker.close();
     });
