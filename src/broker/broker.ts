@@ -2,9 +2,9 @@
  * The log as its users see it: topics made of partitions, tasks that claim and commit, readers that
  * follow.
  *
- * Two implementations, one contract suite (test/contracts/broker.ts): `MemoryBroker` and
- * `EmbeddedBroker`. Both are the pure function `apply(catalogue, entry)` around a place where
- * entries are kept.
+ * Three implementations, one contract suite (test/contracts/broker.ts): `MemoryBroker`,
+ * `EmbeddedBroker`, and `ThreadBroker`, which writes through the broker of another thread. All are
+ * the pure function `apply(catalogue, entry)` around a place where entries are kept.
  *
  * Invariants that every implementation keeps:
  * - A commit is atomic: positions, outputs and changelog appear together or not at all.
