@@ -32,6 +32,7 @@ import type {
   TopicOptions,
 } from './broker.ts';
 import { closedError } from './committer.ts';
+import { copyAppends } from './copy-appends.ts';
 import { brokerDefaults } from './embedded-broker.ts';
 import { makeGate, passGate } from './gate.ts';
 import { LogFollower } from './log-follower.ts';
@@ -264,22 +265,6 @@ function outcomeOf<Result>(
   } catch (error) {
     return { error };
   }
-}
-
-/** In one buffer that can be handed over: views of a pooled one would be sent with all of it. */
-function copyAppends(appends: readonly Append[]): {
-  readonly copied: readonly Append[];
-  readonly buffer: ArrayBuffer;
-} {
-  const bytes = new Uint8Array(appends.reduce((sum, { batches }) => sum + batches.length, 0));
-  let position = 0;
-  const copied = appends.map(({ topic, partition, batches, recordCount, maxTimestamp }) => {
-    const own = bytes.subarray(position, position + batches.length);
-    own.set(batches);
-    position += batches.length;
-    return { topic, partition, batches: own, recordCount, maxTimestamp };
-  });
-  return { copied, buffer: bytes.buffer };
 }
 
 function lostError(): MillraceError {
