@@ -103,6 +103,29 @@ export interface Claim {
   readonly clockMs: number;
 }
 
+/** The process that has claimed a task. */
+export interface TaskHolder {
+  /** Random id of the opened broker. */
+  readonly instance: string;
+  readonly pid: number;
+  readonly host: string;
+  /** Whether it lives, as far as this process can see now. */
+  readonly isLive: boolean;
+  /** Whether it is the broker that was asked. */
+  readonly isThis: boolean;
+}
+
+/** A task that was claimed at least once. */
+export interface TaskDescription {
+  readonly task: string;
+  readonly incarnation: number;
+  /** Of the last commit; 0 before the first. */
+  readonly epoch: number;
+  readonly positions: readonly Position[];
+  /** Who claimed it last; undefined once released. */
+  readonly holder: TaskHolder | undefined;
+}
+
 export interface Commit {
   readonly task: string;
   readonly incarnation: number;
@@ -173,6 +196,11 @@ export interface Broker {
    * Becomes the task's newest member. Fails with `TASK_HELD` while another live member holds it.
    */
   claim(task: string, options?: ClaimOptions): Promise<Claim>;
+  /**
+   * Undefined for a task that was never claimed. As of the last entry that this process has seen;
+   * whether the holder lives is looked at now.
+   */
+  describeTask(task: string): TaskDescription | undefined;
   /**
    * Fails with `FENCED` once another member has claimed the task, or where the epoch is not the
    * next one; with `OFFSET_OUT_OF_RANGE` for a position beyond the log's end; else as `append`

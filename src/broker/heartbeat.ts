@@ -27,44 +27,21 @@ export class Heartbeat {
     const { pid, host } = platform.process;
     this.holder = { instance: Buffer.from(platform.randomBytes(8)).toString('hex'), pid, host };
     platform.files.makeDirectory(`${directory}/processes`);
-    platform.files.open(this.#pathOf(this.holder), 'create').close();
+    platform.files.open(this.#path, 'create').close();
     this.#write();
     this.#timer = this.#beatLater();
   }
 
   isLive(holder: Holder): boolean {
-    if (holder.instance === this.holder.instance) return true;
-    const modifiedAt = this.#platform.files.modifiedAt(this.#pathOf(holder));
-    if (modifiedAt === undefined || this.#platform.clock.now() - modifiedAt > freshMs) return false;
-    const { host, pid } = this.#platform.process;
-    if (holder.host !== host) return true;
-    return holder.pid === pid ? this.#isThisProcess(holder) : this.#isAlive(holder);
-  }
-
-  #isAlive({ pid }: Holder): boolean {
-    return this.#platform.process.isAlive(pid);
-  }
-
-  /** This process has the directory open twice; else another one had its id before. */
-  #isThisProcess(holder: Holder): boolean {
-    const file = this.#platform.files.open(this.#pathOf(holder), 'read');
-    try {
-      const bytes = Buffer.alloc(file.size());
-      const length = file.read(bytes, 0, bytes.length, 0);
-      const { startedAtMs = Number.NaN } = JSON.parse(bytes.toString('utf8', 0, length)) as Beat;
-      const { process } = this.#platform;
-      return Math.abs(startedAtMs - process.startedAtMs) <= startToleranceMs;
-    } catch (error) {
-      if (error instanceof SyntaxError) return false; // cut off by a crash
-      throw error;
-    } finally {
-      file.close();
-    }
+    return (
+      holder.instance === this.holder.instance ||
+      isHolderLive(this.#platform, this.#directory, holder)
+    );
   }
 
   close(): void {
     this.#timer.cancel();
-    this.#platform.files.remove(this.#pathOf(this.holder));
+    this.#platform.files.remove(this.#path);
   }
 
   #beatLater(): Cancellable {
@@ -79,7 +56,7 @@ export class Heartbeat {
   }
 
   #write(): void {
-    const file = this.#platform.files.open(this.#pathOf(this.holder), 'write');
+    const file = this.#platform.files.open(this.#path, 'write');
     try {
       const { startedAtMs } = this.#platform.process;
       const beat: Beat = { ...this.holder, startedAtMs };
@@ -89,7 +66,37 @@ export class Heartbeat {
     }
   }
 
-  #pathOf(holder: Holder): string {
-    return `${this.#directory}/processes/${holder.instance}`;
+  get #path(): string {
+    return pathOf(this.#directory, this.holder);
   }
+}
+
+/** Whether the process that opened the directory as `holder` still lives, for anybody who asks. */
+export function isHolderLive(platform: Platform, directory: string, holder: Holder): boolean {
+  const modifiedAt = platform.files.modifiedAt(pathOf(directory, holder));
+  if (modifiedAt === undefined || platform.clock.now() - modifiedAt > freshMs) return false;
+  const { host, pid } = platform.process;
+  if (holder.host !== host) return true;
+  if (holder.pid !== pid) return platform.process.isAlive(holder.pid);
+  return isThisProcess(platform, pathOf(directory, holder));
+}
+
+/** This process has the directory open twice; else another one had its id before. */
+function isThisProcess(platform: Platform, path: string): boolean {
+  const file = platform.files.open(path, 'read');
+  try {
+    const bytes = Buffer.alloc(file.size());
+    const length = file.read(bytes, 0, bytes.length, 0);
+    const { startedAtMs = Number.NaN } = JSON.parse(bytes.toString('utf8', 0, length)) as Beat;
+    return Math.abs(startedAtMs - platform.process.startedAtMs) <= startToleranceMs;
+  } catch (error) {
+    if (error instanceof SyntaxError) return false; // cut off by a crash
+    throw error;
+  } finally {
+    file.close();
+  }
+}
+
+function pathOf(directory: string, { instance }: Holder): string {
+  return `${directory}/processes/${instance}`;
 }

@@ -8,7 +8,11 @@ export {
 } from './embedded-broker.ts';
 export { beginCopy, type CopySummary, type LogCopy } from './log-copy.ts';
 export { type LogView, openLogView, type TaskProgress } from './log-view.ts';
-export { MemoryBroker, type MemoryBrokerOptions } from './memory-broker.ts';
+export {
+  MemoryBroker,
+  type MemoryBrokerOptions,
+  type MemoryProcessOptions,
+} from './memory-broker.ts';
 export { murmur2, partitionOf, positiveHash } from './murmur2.ts';
 export {
   Producer,

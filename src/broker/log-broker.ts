@@ -20,12 +20,14 @@ import type {
   Commit,
   Position,
   ProducerSequence,
+  TaskDescription,
   TopicDescription,
   TopicOptions,
   TopicPartition,
 } from './broker.ts';
-import type { Catalogue, TaskState, TopicState } from './catalogue.ts';
+import type { Catalogue, TaskState } from './catalogue.ts';
 import { Committer, type CommitterOptions } from './committer.ts';
+import { describeTask, describeTopic, positionsOf } from './descriptions.ts';
 import type { EntryStore, PlannedOperation } from './entry-store.ts';
 import type { Holder } from './operation.ts';
 import { PartitionReader } from './partition-reader.ts';
@@ -100,13 +102,13 @@ export class LogBroker implements Broker {
 
   describeTopic(name: string): TopicDescription | undefined {
     const topic = this.#catalogue.topics.get(this.#catalogue.topicIds.get(name) ?? 0);
-    return topic === undefined ? undefined : describe(topic);
+    return topic === undefined ? undefined : describeTopic(topic);
   }
 
   listTopics(): TopicDescription[] {
     return [...this.#catalogue.topics.values()]
       .filter((topic) => !topic.internal)
-      .map(describe)
+      .map(describeTopic)
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
@@ -128,6 +130,15 @@ export class LogBroker implements Broker {
 
   claim(task: string, options: ClaimOptions = {}): Promise<Claim> {
     return this.committer.submitAlone(this.claimPlan(task, options));
+  }
+
+  describeTask(task: string): TaskDescription | undefined {
+    const { holder, isLive } = this.#options;
+    return describeTask(this.#catalogue, task, (held) => ({
+      ...held,
+      isLive: isLive(held),
+      isThis: held.instance === holder.instance,
+    }));
   }
 
   whileNewest<Result>(
@@ -325,11 +336,7 @@ function claimOf(
   incarnation: number,
   state: TaskState | undefined,
 ): Claim {
-  const positions = [...(state?.positions.values() ?? [])].map(({ topic, partition, offset }) => ({
-    topic: catalogue.topics.get(topic)?.name ?? '',
-    partition,
-    offset,
-  }));
+  const positions = state === undefined ? [] : positionsOf(catalogue, state);
   return { task, incarnation, epoch: state?.epoch ?? 0, clockMs: state?.clockMs ?? 0, positions };
 }
 
@@ -340,15 +347,4 @@ function taskHeld(task: string, holder: Holder): MillraceError {
       'Stop it first, or take the task over (--take-over): the other one is fenced off, and ' +
       'nothing of it is lost.',
   );
-}
-
-function describe(topic: TopicState): TopicDescription {
-  const { name, id, internal, futureTimestampsMaxMs } = topic;
-  const partitions = topic.partitions.map(({ start, end, ranges }, partition) => ({
-    partition,
-    start,
-    end,
-    bytes: ranges.bytes,
-  }));
-  return { name, id, internal, futureTimestampsMaxMs, partitions };
 }

@@ -3,9 +3,11 @@
  * housekeeping, nothing follows by itself. It stands at one entry of the journal until it is moved.
  */
 import { isMillraceError, type Platform } from '../platform/index.ts';
-import type { Batches } from './broker.ts';
+import type { Batches, TaskDescription, TopicPartition } from './broker.ts';
+import { describeTask } from './descriptions.ts';
 import { brokerDefaults } from './embedded-broker.ts';
 import type { EmbeddedStore } from './embedded-store.ts';
+import { isHolderLive } from './heartbeat.ts';
 import { openStore, requireDirectory } from './open-store.ts';
 import { PartitionReader } from './partition-reader.ts';
 import { partitionOfCatalogue } from './requests.ts';
@@ -23,17 +25,26 @@ export interface TaskProgress {
 export async function openLogView(platform: Platform, directory: string): Promise<LogView> {
   requireDirectory(platform, directory, { create: false });
   const { id, store } = await openStore(platform, directory, brokerDefaults);
-  return new LogView(id, store);
+  return new LogView({ platform, directory, id, store });
+}
+
+interface LogViewParts {
+  readonly platform: Platform;
+  readonly directory: string;
+  readonly id: string;
+  readonly store: EmbeddedStore;
 }
 
 export class LogView {
   /** Of the directory. */
   readonly id: string;
+  readonly #parts: LogViewParts;
   readonly #store: EmbeddedStore;
 
-  constructor(id: string, store: EmbeddedStore) {
-    this.id = id;
-    this.#store = store;
+  constructor(parts: LogViewParts) {
+    this.id = parts.id;
+    this.#parts = parts;
+    this.#store = parts.store;
   }
 
   /** Moves to the last entry: everything that has been acknowledged by now. */
@@ -44,6 +55,21 @@ export class LogView {
   /** The tasks that were ever claimed. */
   get tasks(): readonly TaskProgress[] {
     return [...this.#store.catalogue.tasks].map(([task, { epoch }]) => ({ task, epoch }));
+  }
+
+  /** As `Broker.describeTask`; this is nobody's holder. */
+  describeTask(task: string): TaskDescription | undefined {
+    const { platform, directory, store } = this.#parts;
+    return describeTask(store.catalogue, task, (holder) => ({
+      ...holder,
+      isLive: isHolderLive(platform, directory, holder),
+      isThis: false,
+    }));
+  }
+
+  /** The next offset to be written. Fails with `TOPIC_MISSING`. */
+  endOf(partition: TopicPartition): number {
+    return partitionOfCatalogue(this.#store.catalogue, partition).state.end;
   }
 
   /** Offsets of a topic's first partition; undefined where there is no such topic. */

@@ -13,6 +13,7 @@ import type {
   Commit,
   Position,
   ProducerSequence,
+  TaskDescription,
   TopicDescription,
   TopicOptions,
   TopicPartition,
@@ -122,6 +123,10 @@ export class RunBroker implements Broker {
 
   listTopics(): TopicDescription[] {
     return this.#broker.listTopics();
+  }
+
+  describeTask(task: string): TaskDescription | undefined {
+    return this.#broker.describeTask(task);
   }
 
   endOf(partition: TopicPartition): number {
