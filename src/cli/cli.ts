@@ -13,6 +13,7 @@ import {
   replayTo,
   topicPair,
   wholeNumber,
+  workerCount,
 } from './arguments.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -104,6 +105,7 @@ function addRun(main: Command, terminal: Terminal): void {
     .option(...dataOption, dataDefault)
     .option('--take-over', 'fence off another process that runs the job')
     .option('--rebuild-state', 'compute state anew from the log where its file is refused')
+    .option('--workers <count>', 'threads that run tasks of jobs with parallelism', workerCount)
     .option('--durability <mode>', 'disk or process', durability, 'disk')
     .option('--quiet', 'print no status lines')
     .action(async (file: string, options) =>

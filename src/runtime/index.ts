@@ -80,6 +80,7 @@ export type {
   JobMetrics,
   JobState,
   JobStatus,
+  JobTaskStatus,
   PartitionStatus,
   RebuildStatus,
 } from './status.ts';
@@ -107,6 +108,5 @@ export {
   type WindowBounds,
   type WindowFiring,
 } from './windows.ts';
-export { graphOfTask } from './workers/graph-of-task.ts';
 export { LocalTasks } from './workers/local-tasks.ts';
 export { WorkerTasks } from './workers/worker-tasks.ts';

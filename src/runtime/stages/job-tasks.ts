@@ -15,7 +15,7 @@ export interface Layout {
 }
 
 /** One task of a job. */
-export interface TaskSpec {
+export interface StageTask {
   readonly name: string;
   readonly stage: Stage;
   /** From 0, of so many tasks of its stage. */
@@ -30,7 +30,7 @@ export interface JobTasks {
   readonly plan: JobPlan;
   readonly layout: Layout;
   /** One of each stage, then the next of each, so that neighbours have different work. */
-  readonly all: readonly TaskSpec[];
+  readonly all: readonly StageTask[];
 }
 
 /** The task of a job that is not shared. */
@@ -83,7 +83,7 @@ export function partitionsRead(
 
 /** Whether a task reads a partition: tasks own neighbours, so that ties keep their order. */
 export function reads(
-  { index, tasks, stage }: TaskSpec,
+  { index, tasks, stage }: StageTask,
   node: SourceNode,
   { topic, partition }: TopicPartition,
   broker: Pick<Broker, 'describeTopic'>,

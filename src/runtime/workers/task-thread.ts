@@ -139,6 +139,7 @@ class RemoteTask implements RunningTask {
         break;
       case 'progress':
         this.#status = report.status;
+        events.onChange?.();
         events.onProgress?.(report.status);
         break;
       case 'error':
