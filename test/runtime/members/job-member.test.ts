@@ -85,8 +85,9 @@ async function memberIn(machine: SimulatedMachine, process: SimulatedProcess): P
   const broker = await openBroker(platform, '/data', { journalFileBytes: 64 * 1024 });
   return JobMember.join({
     ...{ job, tasks: stages(2), broker, clock: platform.clock },
-    async run({ task, signal, takeOver }) {
+    async run({ task, signal, takeOver, claimed }) {
       const claim = await broker.claim(task, { takeOver });
+      claimed(claim);
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       await broker.release(claim);
     },
@@ -123,4 +124,18 @@ test('a process that stood still for longer than its heartbeat lasts joins again
   processes[0].resume();
   await machine.advance(4000);
   expect([a.tasks.length, b.tasks.length]).toEqual([1, 1]);
+});
+
+test('a task that was claimed by another one, who has died, is not taken for one that runs', async () => {
+  const processes = sharing(stages(1));
+  const a = processes.start();
+  await processes.machine.advance(1000);
+  a.stop();
+  const b = processes.start();
+  await processes.machine.advance(1000);
+  expect(b.running.length).toBe(1);
+  b.machine.kill();
+  a.resume();
+  expect(await processes.settle(4)).toBeLessThan(4);
+  expect(a.started.length).toBe(2);
 });

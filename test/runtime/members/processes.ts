@@ -70,10 +70,11 @@ export class JobProcess {
     return tasks.filter(({ state }) => state === 'running').map(({ task }) => task);
   }
 
-  async #run({ task, signal, takeOver }: TaskRun): Promise<void> {
+  async #run({ task, signal, takeOver, claimed }: TaskRun): Promise<void> {
     const { delayMs, commitEveryMs = Number.POSITIVE_INFINITY } = this.#options;
     const { clock } = this.machine.platform;
     const claim = await this.broker.claim(task, { takeOver });
+    claimed(claim);
     this.started.push(task);
     const failure = this.failureOf(task);
     if (failure !== undefined) throw failure;
