@@ -139,3 +139,22 @@ test('a task that was claimed by another one, who has died, is not taken for one
   expect(await processes.settle(4)).toBeLessThan(4);
   expect(a.started.length).toBe(2);
 });
+
+test('what a member sees may be old: its claim of what another one runs is refused', async () => {
+  const processes = sharing(stages(2));
+  const a = processes.start();
+  const c = processes.start();
+  await processes.machine.advance(1000);
+  expect([a.started.length, c.started.length]).toEqual([2, 1]);
+  a.stop();
+  c.machine.kill();
+  await processes.machine.advance(600); // its next look is due, and is the first thing that it does
+  const b = processes.start();
+  await processes.machine.advance(1000);
+  expect(b.started.length).toBe(2);
+  a.resume();
+  await processes.machine.settle();
+  expect([a.member?.tasks.length, a.started.length, b.running.length]).toEqual([1, 2, 2]);
+  expect(await processes.settle(4)).toBeLessThan(4);
+  expect([a.started.length, processes.failures]).toEqual([3, []]);
+});
