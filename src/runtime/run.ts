@@ -170,7 +170,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
 }
 
 /** Of each task: those of a job share its memory. */
-function settingsOf({ graph }: Job, options: RunOptions, platform: Platform): TaskSettings {
+export function settingsOf({ graph }: Job, options: RunOptions, platform: Platform): TaskSettings {
   const tasks = planStages(graph).stages.reduce((sum, stage) => sum + stage.parallelism, 0);
   const stateMemoryMax = (options.stateMemoryMax ?? stateMemoryDefaultOf(platform)) / tasks;
   return {

@@ -14,12 +14,7 @@ import {
   taskNameOf,
   tasksOf,
 } from '../stages/job-tasks.ts';
-import {
-  isOfSeveral,
-  type RecordedLayout,
-  recordedLayout,
-  recordOf,
-} from '../stages/layout.ts';
+import { isOfSeveral, type RecordedLayout, recordedLayout, recordOf } from '../stages/layout.ts';
 import { onlyStage, planStages } from '../stages/plan.ts';
 
 export interface NamedTask {
@@ -57,7 +52,8 @@ export interface NewStage {
 export function formerLayoutOf(graph: Graph, broker: Broker): FormerLayout {
   const { job } = graph;
   const recorded = recordedLayout(job, broker);
-  if (recorded !== undefined && isOfSeveral(recorded)) return formerOfSeveral(graph, broker, recorded);
+  if (recorded !== undefined && isOfSeveral(recorded))
+    return formerOfSeveral(graph, broker, recorded);
   const layout = { generation: recorded?.generation ?? 0, tasks: [1], asked: [1] };
   const parts = new Map([[taskNameOf(job), { graph: asOneTask(graph) }]]);
   return { layout, tasks: tasksIn(job, layout), parts, job: undefined };
@@ -68,9 +64,7 @@ function formerOfSeveral(graph: Graph, broker: Broker, recorded: RecordedLayout)
   const job = jobAsItWas(graph, broker, recorded);
   const parts =
     job &&
-    new Map(
-      job.all.map((task) => [task.name, { graph: task.stage.graph, shared: { job, task } }]),
-    );
+    new Map(job.all.map((task) => [task.name, { graph: task.stage.graph, shared: { job, task } }]));
   return { layout: recorded, tasks, parts, job };
 }
 
@@ -88,11 +82,7 @@ export function tasksIn(
 }
 
 /** Undefined where the job's steps, or what lies between them, are others now. */
-function jobAsItWas(
-  graph: Graph,
-  broker: Broker,
-  recorded: RecordedLayout,
-): JobTasks | undefined {
+function jobAsItWas(graph: Graph, broker: Broker, recorded: RecordedLayout): JobTasks | undefined {
   const shared = isShared(planStages(graph)) ? graph : { ...graph, parallelism: 2 };
   const job = planned(() => tasksOf(shared, recorded));
   if (job === undefined) return undefined;

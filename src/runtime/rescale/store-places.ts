@@ -8,6 +8,8 @@
 import { MillraceError } from '../../platform/index.ts';
 import { type Declarations, onlyKeyFormat, type StoreRecord } from '../../state/index.ts';
 import { declarationsOf } from '../assemble-task.ts';
+import { nameSteps } from '../compiler/names.ts';
+import type { Graph } from '../graph.ts';
 import type { NewStage } from './layouts.ts';
 
 export interface StorePlace {
@@ -27,10 +29,7 @@ export class StorePlaces {
   constructor(job: string, stages: readonly NewStage[]) {
     this.#job = job;
     this.#declared = stages.map(({ graph }) => declarationsOf(graph));
-    const nodes = stages.flatMap(({ graph }) => graph.nodes);
-    this.#asking = new Set(
-      nodes.flatMap(({ kind, name }) => (kind === 'mapAsync' && name !== undefined ? [name] : [])),
-    );
+    this.#asking = new Set(stages.flatMap(({ graph }) => askingSteps(graph)));
   }
 
   /** Undefined where it goes nowhere. Fails with `STATE_MISMATCH` where no step knows it. */
@@ -53,6 +52,13 @@ export class StorePlaces {
         `${this.#job}`,
     );
   }
+}
+
+function askingSteps(graph: Graph): readonly string[] {
+  const names = nameSteps(graph);
+  return graph.nodes.flatMap(({ kind, id }) =>
+    kind === 'mapAsync' ? [names.get(id) ?? String(id)] : [],
+  );
 }
 
 const calls = ['calls', 'inputs', 'results'];

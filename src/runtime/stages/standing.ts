@@ -13,10 +13,7 @@ const tellEveryMs = 50;
 const silenceToleranceMs = 1000;
 const stopToleranceMs = 3_600_000;
 
-type StandingParts = Pick<
-  TaskParts,
-  'chain' | 'clock' | 'context' | 'lagMs' | 'settling' | 'time'
->;
+type StandingParts = Pick<TaskParts, 'chain' | 'clock' | 'context' | 'lagMs' | 'settling' | 'time'>;
 
 /** How an epoch has ended. */
 export interface EpochEnd {
