@@ -28,6 +28,8 @@ export interface SourceTime {
   readonly outOfOrdernessMs: number;
   readonly idleAfterMs: number;
   readonly quietAfterMs: number;
+  /** Where another task sends the records: nothing is known before that has told something. */
+  readonly exchange?: object | undefined;
 }
 
 export interface PartitionTime {
@@ -90,7 +92,7 @@ export class TaskTime {
       source,
       highest: none,
       next: none,
-      idle: true,
+      idle: source.exchange === undefined,
       lastRecordMs: now,
     }));
     this.#lastRecordMs = now;
