@@ -62,7 +62,7 @@ export async function makeTasks(
     await beginTasks({ broker, platform, to, claims, time: { record, numberIn } });
     return moved;
   } finally {
-    for (const file of files.flat()) file.close();
+    for (const file of files.flat()) file.discard();
   }
 }
 

@@ -100,6 +100,15 @@ export class NewStateFile {
     this.#isOpen = false;
   }
 
+  /** Nothing is left of it, unless it is in its place. */
+  discard(): void {
+    this.close();
+    for (const suffix of ['', '-wal', '-shm']) {
+      const path = `${this.#path}${suffix}`;
+      if (this.#platform.files.exists(path)) this.#platform.files.remove(path);
+    }
+  }
+
   #write(run: () => void): void {
     withSqliteErrors(this.#path, () => {
       if (!this.#isWriting) this.#file.database.exec('BEGIN');
