@@ -86,6 +86,15 @@ describe.each(steps)('killed at %s, the %i. time', (step, time) => {
     expect(job).toBe(isRecorded ? to : from);
   });
 
+  test('the power is cut then, and the job runs on', { timeout: 60_000 }, async () => {
+    for (let seed = 0; seed < 3; seed++) {
+      const machine = await begun(from);
+      expect(await killedAt(machine, step, time)).toBe(true);
+      const [, results] = await runsOn(machine.powerCut(seededChoices(seed)));
+      expect(results).toEqual(await expectedResults());
+    }
+  });
+
   test('the rescale is repeated, or another one is made', { timeout: 60_000 }, async () => {
     for (const job of [to, inTasks(rescaled, 1)]) {
       const machine = await begun(from);

@@ -2,6 +2,7 @@
  * A job that is rescaled goes on where it was: half of the input, another number of tasks, the rest
  * of the input, one task, a drain. Results by key, and all state, are those of one task throughout.
  */
+import { rmSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openLog, rescale } from '../../../src/runtime/index.ts';
 import { settingsOf } from '../../../src/runtime/run.ts';
@@ -120,6 +121,15 @@ test('what a job needs is said before anything is moved', async () => {
   expect(refused).toMatchObject({ reason: { code: 'TASK_HELD' } });
   await log.broker.release(claim);
   await log.close();
+});
+
+test('a state file that is missing then is refused', async () => {
+  const directory = temporaryDirectory();
+  await runPhase({ directory, job: inTasks(rescaled, 2), input, end: 'soon' });
+  await rescale(alone, { data: directory });
+  rmSync(`${directory}/state/rescaled/rescaled-0.db`);
+  const run = runPhase({ directory, job: alone, input: [], end: 'read' });
+  await expect(run).rejects.toMatchObject({ code: 'FILE_MISMATCH' });
 });
 
 test('more tasks than the job asks for, until it asks for others', async () => {
