@@ -2,9 +2,9 @@
  * The log as its users see it: topics made of partitions, tasks that claim and commit, readers that
  * follow.
  *
- * Two implementations, one contract suite (test/contracts/broker.ts): `MemoryBroker` and
- * `EmbeddedBroker`. Both are the pure function `apply(catalogue, entry)` around a place where
- * entries are kept.
+ * Three implementations, one contract suite (test/contracts/broker.ts): `MemoryBroker`,
+ * `EmbeddedBroker`, and `ThreadBroker`, which writes through the broker of another thread. All are
+ * the pure function `apply(catalogue, entry)` around a place where entries are kept.
  *
  * Invariants that every implementation keeps:
  * - A commit is atomic: positions, outputs and changelog appear together or not at all.
@@ -138,6 +138,8 @@ export interface Commit {
   readonly positions: readonly Position[];
   /** Outputs and the task's changelog. */
   readonly appends: readonly Append[];
+  /** What lies before may be removed: of topics that nobody but the task reads. Default: none. */
+  readonly logStarts?: readonly Position[];
 }
 
 /**
@@ -201,6 +203,11 @@ export interface Broker {
    * whether the holder lives is looked at now.
    */
   describeTask(task: string): TaskDescription | undefined;
+  /**
+   * Where a task goes on with a partition; undefined where it has committed no position. As of the
+   * last entry that this process has seen.
+   */
+  positionOf(task: string, partition: TopicPartition): number | undefined;
   /**
    * Fails with `FENCED` once another member has claimed the task, or where the epoch is not the
    * next one; with `OFFSET_OUT_OF_RANGE` for a position beyond the log's end; else as `append`

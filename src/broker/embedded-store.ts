@@ -7,7 +7,7 @@ import { apply, type Catalogue, type TopicState } from './catalogue.ts';
 import type { StoredCatalogue } from './catalogue-store.ts';
 import type { PlacedOperation } from './entry-codec.ts';
 import type { EntryStore, PlannedOperation } from './entry-store.ts';
-import type { FairLock } from './fair-lock.ts';
+import type { TurnLock } from './fair-lock.ts';
 import { type FileRef, kindOf, numberOf } from './file-ref.ts';
 import { Journal, type JournalOptions, type JournalTail } from './journal.ts';
 import { journalPath } from './journal-file.ts';
@@ -21,7 +21,7 @@ import type { PlannedAppend } from './requests.ts';
 import { segmentPath } from './segment.ts';
 
 export interface EmbeddedStoreOptions extends Omit<JournalOptions, 'recent'> {
-  readonly lock: FairLock;
+  readonly lock: TurnLock;
   /** Appends of this many bytes and more to a partition go straight to a segment. */
   readonly largeBytes: number;
   readonly recentBytesMax: number;

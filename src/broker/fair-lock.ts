@@ -25,7 +25,13 @@ const slotBytes = 8;
 /** How long a process that has called another one leaves the lock to it, in ms. */
 const leavesItMs = 1;
 
-export class FairLock implements ProcessLock {
+/** The lock, and word of whose turn it is. */
+export interface TurnLock extends ProcessLock {
+  /** Calls `onTurn` when another process has given up the lock, and this one has waited longest. */
+  watch(onTurn: () => void): { close(): void };
+}
+
+export class FairLock implements TurnLock {
   readonly #lock: ProcessLock;
   readonly #clock: Clock;
   readonly #turns: Turns;
@@ -39,7 +45,6 @@ export class FairLock implements ProcessLock {
     this.#turns = new Turns(platform, `${directory}/turns`);
   }
 
-  /** Calls `onTurn` when another process has given up the lock, and this one has waited longest. */
   watch(onTurn: () => void): { close(): void } {
     return this.#turns.watch(() => {
       this.#leavesItUntil = 0;

@@ -23,4 +23,6 @@ export {
 export { type BatchMark, RecordBatchBuilder } from './record-batch-builder.ts';
 export { RecordCursor } from './record-cursor.ts';
 export type { Header } from './record-headers.ts';
+export { type ServedThread, serveThread } from './serve-thread.ts';
+export { openThreadBroker } from './thread-broker.ts';
 export { checkTopicName } from './topic-names.ts';

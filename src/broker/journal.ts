@@ -43,7 +43,7 @@ import {
 } from './journal-file.ts';
 import { endsEntry, findValidEntry, lastNonZero, validEntries } from './journal-scan.ts';
 import { JournalWindow } from './journal-window.ts';
-import type { Mark } from './mark.ts';
+import type { DurableMark } from './mark.ts';
 import type { Entry, Operation } from './operation.ts';
 import type { RecentEntries } from './recent-entries.ts';
 
@@ -69,7 +69,7 @@ export interface JournalOptions {
   /** Size of a journal file, header included. */
   readonly fileBytes: number;
   readonly durable: boolean;
-  readonly mark: Mark;
+  readonly mark: DurableMark;
   /** Gets the entries that were written or followed here. */
   readonly recent: RecentEntries;
 }

@@ -2,13 +2,7 @@
  * The broker around a place where entries are kept: what MemoryBroker and EmbeddedBroker have in
  * common.
  */
-import {
-  type Clock,
-  checkNumbers,
-  checkOptions,
-  isMillraceError,
-  MillraceError,
-} from '../platform/index.ts';
+import { type Clock, checkNumbers, checkOptions, MillraceError } from '../platform/index.ts';
 import type {
   Append,
   Appended,
@@ -21,16 +15,15 @@ import type {
   Position,
   ProducerSequence,
   TaskDescription,
-  TopicDescription,
   TopicOptions,
   TopicPartition,
 } from './broker.ts';
 import type { Catalogue, TaskState } from './catalogue.ts';
 import { Committer, type CommitterOptions } from './committer.ts';
-import { describeTask, describeTopic, positionsOf } from './descriptions.ts';
+import { describeTask, positionsOf } from './descriptions.ts';
 import type { EntryStore, PlannedOperation } from './entry-store.ts';
+import { LogFollower } from './log-follower.ts';
 import type { Holder } from './operation.ts';
-import { PartitionReader } from './partition-reader.ts';
 import { fenced, partitionOfCatalogue, topicOfCatalogue } from './requests.ts';
 import { checkPartitions, checkTopicName } from './topic-names.ts';
 
@@ -56,14 +49,10 @@ export interface LogBrokerOptions {
   isLive(holder: Holder): boolean;
 }
 
-export class LogBroker implements Broker {
-  readonly id: string;
+export class LogBroker extends LogFollower implements Broker {
   readonly #store: EntryStore;
   readonly #options: LogBrokerOptions;
   protected readonly committer: Committer;
-  readonly #listeners = new Set<() => void>();
-  /** Readers by the state of their partition; a reloaded catalogue has new ones. */
-  readonly #readers = new WeakMap<object, PartitionReader>();
   readonly #poll: { close(): void };
   readonly #turns: { close(): void };
   /**
@@ -71,18 +60,17 @@ export class LogBroker implements Broker {
    * being woken by each of them would slow down their writers.
    */
   #watch: { close(): void } | undefined;
-  #followFailure: unknown;
   #commits = 0;
   #bytesAppended = 0;
 
   constructor(options: LogBrokerOptions) {
-    this.id = options.id;
+    super(options.id, options.store);
     this.#options = options;
     this.#store = options.store;
     this.committer = new Committer(options.store, options.clock, options.committer, () =>
-      this.#notify(),
+      this.notify(),
     );
-    this.#poll = options.store.poll(() => this.#follow());
+    this.#poll = options.store.poll(() => this.follow());
     this.#turns = options.store.watchTurn(() => this.committer.takeTurn());
   }
 
@@ -98,18 +86,6 @@ export class LogBroker implements Broker {
       const topic = topicOfCatalogue(catalogue, name);
       return { operations: [{ kind: 'deleteTopic', topic: topic.id }], answer: undefined };
     });
-  }
-
-  describeTopic(name: string): TopicDescription | undefined {
-    const topic = this.#catalogue.topics.get(this.#catalogue.topicIds.get(name) ?? 0);
-    return topic === undefined ? undefined : describeTopic(topic);
-  }
-
-  listTopics(): TopicDescription[] {
-    return [...this.#catalogue.topics.values()]
-      .filter((topic) => !topic.internal)
-      .map(describeTopic)
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   async append(
@@ -134,7 +110,7 @@ export class LogBroker implements Broker {
 
   describeTask(task: string): TaskDescription | undefined {
     const { holder, isLive } = this.#options;
-    return describeTask(this.#catalogue, task, (held) => ({
+    return describeTask(this.catalogue, task, (held) => ({
       ...held,
       isLive: isLive(held),
       isThis: held.instance === holder.instance,
@@ -182,40 +158,29 @@ export class LogBroker implements Broker {
     });
   }
 
-  endOf(partition: TopicPartition): number {
+  override endOf(partition: TopicPartition): number {
     this.#watchOthers();
-    return partitionOfCatalogue(this.#catalogue, partition).state.end;
+    return super.endOf(partition);
   }
 
-  startOf(partition: TopicPartition): number {
-    return partitionOfCatalogue(this.#catalogue, partition).state.start;
-  }
-
-  offsetAtTimestamp(partition: TopicPartition, timestamp: number): number {
-    return this.#whereItLies(() => this.#readerOf(partition).offsetAtTimestamp(timestamp));
-  }
-
-  read(partition: TopicPartition, offset: number, bytesMax: number): Batches | undefined {
+  override read(partition: TopicPartition, offset: number, bytesMax: number): Batches | undefined {
     this.#watchOthers();
-    if (this.#followFailure !== undefined) throw this.#followFailure;
-    return this.#whereItLies(() => this.#readerOf(partition).read(offset, bytesMax));
+    return super.read(partition, offset, bytesMax);
   }
 
-  subscribe(onChange: () => void): { close(): void } {
+  override subscribe(onChange: () => void): { close(): void } {
     this.#watchOthers();
-    return this.listen(onChange);
+    return super.subscribe(onChange);
   }
 
   /** As `subscribe`, but told of other processes' entries only when this one comes across them. */
   protected listen(onChange: () => void): { close(): void } {
-    const listener = () => onChange(); // so that one function may subscribe twice
-    this.#listeners.add(listener);
-    return { close: () => this.#listeners.delete(listener) };
+    return super.subscribe(onChange);
   }
 
   status(): BrokerStatus {
     return {
-      sequence: this.#catalogue.applied,
+      sequence: this.catalogue.applied,
       commits: this.#commits,
       bytesAppended: this.#bytesAppended,
       worstStall: this.committer.worstStall,
@@ -227,8 +192,7 @@ export class LogBroker implements Broker {
     this.#watch?.close();
     this.#turns.close();
     this.#poll.close();
-    this.#listeners.clear();
-    this.#store.close();
+    this.closeView();
   }
 
   protected claimPlan(task: string, options: ClaimOptions): AlonePlan<Claim> {
@@ -246,53 +210,12 @@ export class LogBroker implements Broker {
     };
   }
 
-  get #catalogue(): Catalogue {
-    return this.#store.catalogue;
-  }
-
-  /**
-   * Another process may have moved what is read to another file: then an entry says where, although
-   * perhaps no mark does, for its writer may have died before that.
-   */
-  #whereItLies<Result>(read: () => Result): Result {
-    for (;;) {
-      try {
-        return read();
-      } catch (error) {
-        if (!isMillraceError(error, 'FILE_MISMATCH') || !this.#store.followAndSync()) throw error;
-      }
-    }
-  }
-
-  #readerOf(partition: TopicPartition): PartitionReader {
-    const { topic, state } = partitionOfCatalogue(this.#catalogue, partition);
-    const known = this.#readers.get(state);
-    if (known !== undefined) return known;
-    const reader = new PartitionReader(this.#store, topic, partition.partition, state);
-    this.#readers.set(state, reader);
-    return reader;
-  }
-
   #watchOthers(): void {
-    this.#watch ??= this.#store.watch(() => this.#follow());
-  }
-
-  /** A failure is met again, and reported, by whoever reads or commits next. */
-  #follow(): void {
-    try {
-      if (this.#store.follow()) this.#notify();
-    } catch (error) {
-      this.#followFailure = error;
-      this.#notify();
-    }
+    this.#watch ??= this.#store.watch(() => this.follow());
   }
 
   #count(appends: readonly Append[]): void {
     for (const append of appends) this.#bytesAppended += append.batches.length;
-  }
-
-  #notify(): void {
-    for (const listener of [...this.#listeners]) listener();
   }
 }
 

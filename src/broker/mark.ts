@@ -17,7 +17,29 @@ import { crc32c } from './crc32c.ts';
 
 const markBytes = 20;
 
-export class Mark {
+/** How far the journal is known to be durable. */
+export interface DurableMark {
+  write(sequence: number, journal: number): void;
+  read(): number;
+  close(): void;
+}
+
+/** What this process was told to be durable, by who wrote it: no file is read. */
+export class ToldMark implements DurableMark {
+  #sequence = 0;
+
+  write(sequence: number): void {
+    this.#sequence = Math.max(this.#sequence, sequence);
+  }
+
+  read(): number {
+    return this.#sequence;
+  }
+
+  close(): void {}
+}
+
+export class Mark implements DurableMark {
   readonly #file: File;
   readonly #bytes = Buffer.alloc(markBytes);
   readonly #read = Buffer.alloc(markBytes);

@@ -13,8 +13,8 @@ import {
   requireFinished,
 } from './directory.ts';
 import { EmbeddedStore } from './embedded-store.ts';
-import { FairLock } from './fair-lock.ts';
-import { Mark } from './mark.ts';
+import { FairLock, type TurnLock } from './fair-lock.ts';
+import { type DurableMark, Mark, type ToldMark } from './mark.ts';
 
 export interface StoreSettings {
   readonly durability: 'disk' | 'process';
@@ -66,19 +66,10 @@ export async function openStore(
     if (!directoryExists(platform, directory))
       await makeLocked(platform, directory, lock, settings);
     const { id } = readIdentity(platform, directory);
-    const durable = settings.durability === 'disk';
-    const store = new EmbeddedStore({
-      platform,
-      directory,
-      directoryId: id,
-      fileBytes: settings.journalFileBytes,
-      durable,
+    const store = storeOf(platform, directory, settings, {
+      id,
       mark: openMark(platform, directory, id),
       lock: new FairLock(platform, directory, lock),
-      largeBytes: settings.largeBytes,
-      recentBytesMax: settings.recentBytesMax,
-      pollMs: settings.pollMs,
-      load: () => loadCatalogue(platform, `${directory}/catalogue.db`, id, durable),
     });
     await recover(platform, store);
     checkSegments(platform, store);
@@ -87,6 +78,50 @@ export async function openStore(
     lock.close();
     throw error;
   }
+}
+
+/**
+ * The store of a directory that this process has open already, for another thread of it: follows
+ * what `mark` is told, takes no lock and puts nothing in order.
+ */
+export function openFollowingStore(
+  platform: Platform,
+  directory: string,
+  mark: ToldMark,
+  settings: StoreSettings,
+): OpenedStore {
+  const { id } = readIdentity(platform, directory);
+  return { id, store: storeOf(platform, directory, settings, { id, mark, lock: noLock }) };
+}
+
+/** Of a store that nobody appends to. */
+const noLock: TurnLock = {
+  tryAcquire: () => false,
+  release: () => {},
+  watch: () => ({ close: () => {} }),
+  close: () => {},
+};
+
+function storeOf(
+  platform: Platform,
+  directory: string,
+  settings: StoreSettings,
+  { id, mark, lock }: { readonly id: string; readonly mark: DurableMark; readonly lock: TurnLock },
+): EmbeddedStore {
+  const durable = settings.durability === 'disk';
+  return new EmbeddedStore({
+    platform,
+    directory,
+    directoryId: id,
+    fileBytes: settings.journalFileBytes,
+    durable,
+    mark,
+    lock,
+    largeBytes: settings.largeBytes,
+    recentBytesMax: settings.recentBytesMax,
+    pollMs: settings.pollMs,
+    load: () => loadCatalogue(platform, `${directory}/catalogue.db`, id, durable),
+  });
 }
 
 async function makeLocked(

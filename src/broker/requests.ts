@@ -81,11 +81,15 @@ export class Overlay {
       );
     }
     const positions = commit.positions.map((position) => this.#position(commit.task, position));
+    const logStarts = (commit.logStarts ?? []).map((of) => this.#position(commit.task, of));
     const planned = this.#planAll(commit.appends);
     const { task: name, incarnation, epoch, clockMs } = commit;
     return {
       ...planned,
-      before: [{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions }],
+      before: [
+        { kind: 'commit', task: name, incarnation, epoch, clockMs, positions },
+        ...logStarts.map((of) => ({ kind: 'logStart' as const, ...of })),
+      ],
     };
   }
 

@@ -39,7 +39,6 @@ export { CountWindowedStream } from './count-window.ts';
 export type { DeduplicateOptions } from './deduplicate.ts';
 export {
   type FromOptions,
-  isJob,
   type JobContext,
   type JobOptions,
   job,

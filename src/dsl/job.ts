@@ -124,17 +124,6 @@ export function job(
   return { kind: 'job', name, graph };
 }
 
-/** Whether `value` is what `job()` returns. */
-export function isJob(value: unknown): value is Job {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'kind' in value &&
-    value.kind === 'job' &&
-    'graph' in value
-  );
-}
-
 function checkJobName(name: string): void {
   checkStepName(name, name);
   checkTopicName(`__${name}-0-changelog`);

@@ -2,7 +2,7 @@
  * The door of the platform: errors, what the engine takes from outside, and the platform that
  * Node.js gives.
  */
-export { inlineBackground } from './background.ts';
+export { type CopiedError, copyError, errorFrom, inlineBackground } from './background.ts';
 export { runInChild } from './child.ts';
 export * from './errors.ts';
 export * from './failpoints.ts';
@@ -12,6 +12,7 @@ export { checkNodeVersion } from './node-version.ts';
 export { checkChoice, checkNumbers, checkOptions, checkShare, nearest } from './options.ts';
 export { pause } from './pause.ts';
 export type * from './platform.ts';
+export { type MessagePort, openChannel, type Port, portOf } from './port.ts';
 export {
   openDatabaseInMemory,
   openDatabaseReadOnly,
@@ -19,4 +20,5 @@ export {
   sqliteFailure,
   withSqliteErrors,
 } from './sqlite.ts';
+export { startThread, type Thread, thisThread } from './thread.ts';
 export { usersOfFile } from './users-of-file.ts';

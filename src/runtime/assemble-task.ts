@@ -1,5 +1,5 @@
 /** Makes a task of its state, the job's graph and the positions where its inputs stand. */
-import type { Broker, TopicPartition } from '../broker/index.ts';
+import type { Broker, Claim, TopicPartition } from '../broker/index.ts';
 import type { Codec } from '../formats/index.ts';
 import type { Clock } from '../platform/index.ts';
 import { type Declarations, onlyKey, onlyKeyFormat, TaskState } from '../state/index.ts';
@@ -26,12 +26,8 @@ export type TaskLog = InputLog & Pick<Broker, 'describeTopic'>;
 
 export interface TaskOptions {
   readonly graph: Graph;
-  /** Of the task; `epoch` was committed last. */
-  readonly claim: {
-    readonly task: string;
-    readonly incarnation: number;
-    readonly epoch: number;
-  };
+  /** Of the task; `epoch` was committed last, at `clockMs`. */
+  readonly claim: Omit<Claim, 'positions'>;
   readonly broker: TaskLog;
   readonly clock: Clock;
   readonly changelog: string;
@@ -68,7 +64,8 @@ export function assembleTask(options: TaskOptions): Task {
     topicIdOf: (topic) => broker.describeTopic(topic)?.id ?? 0,
   });
   return new Task({
-    ...{ name: claim.task, job: graph.job, incarnation: claim.incarnation, epoch: claim.epoch },
+    ...{ name: claim.task, job: graph.job, incarnation: claim.incarnation },
+    ...{ epoch: claim.epoch, clockMs: claim.clockMs },
     ...{
       broker,
       clock,

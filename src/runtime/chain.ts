@@ -32,7 +32,13 @@ import {
   type WindowNode,
 } from './graph.ts';
 import { KeyFactory } from './keys.ts';
-import type { OperatorContext, Receiver, Step, TimedOperator } from './operator.ts';
+import type {
+  OperatorContext,
+  PartialReceiver,
+  Receiver,
+  Step,
+  TimedOperator,
+} from './operator.ts';
 import {
   BroadcastOperator,
   type BroadcastParts,
@@ -40,6 +46,7 @@ import {
   VisitedKeys,
 } from './operators/broadcast.ts';
 import { MapAsyncOperator } from './operators/map-async.ts';
+import { PartialWindowOperator } from './operators/partial-window.ts';
 import { SendOperator } from './operators/send.ts';
 import { SinkOperator } from './operators/sink.ts';
 import {
@@ -47,6 +54,7 @@ import {
   FilterOperator,
   FlatMapOperator,
   KeyByOperator,
+  KeyPartials,
   MapOperator,
   SplitOperator,
 } from './operators/stateless.ts';
@@ -65,6 +73,8 @@ export interface Chain {
   readonly outputs: readonly TopicOutput[];
   /** What sends to other stages of the job; into some of the outputs. */
   readonly sends: readonly SendOperator[];
+  /** What is aggregated on its way to them. */
+  readonly partials: readonly PartialWindowOperator[];
   /** By operator of `timed`: where its step stands in the job. */
   readonly ranks: ReadonlyMap<TimedOperator, number>;
   /** Those of them that take records that fail, by topic. */
@@ -76,6 +86,8 @@ export interface ChainSource {
   readonly receiver: Receiver;
   /** Makes keys of the topic's keys; undefined where no step needs them. */
   readonly keys: KeyFactory | undefined;
+  /** Takes what other tasks have aggregated; undefined where they aggregate nothing. */
+  readonly partials: KeyPartials | undefined;
 }
 
 export interface ChainOptions {
@@ -112,6 +124,9 @@ class ChainBuilder {
   readonly #seeing = new Map<number, Pick<BroadcastParts, 'process' | 'state' | 'visited'>>();
   readonly #outputs = new Map<string, TopicOutput>();
   readonly #sends: SendOperator[] = [];
+  readonly #partials: PartialWindowOperator[] = [];
+  /** By node: windows that take partials. */
+  readonly #windows = new Map<number, PartialReceiver>();
 
   constructor(options: ChainOptions) {
     this.#options = options;
@@ -126,7 +141,8 @@ class ChainBuilder {
       const to: Successors = (port) => joined(successorsOf(graph, receivers, node.id, port));
       if (node.kind === 'source') {
         const keys = needsKey(graph, node) ? new KeyFactory(node.topic.key) : undefined;
-        sources.unshift({ node, receiver: to('out') ?? nowhere, keys });
+        const partials = this.#partialsOf(node);
+        sources.unshift({ node, receiver: to('out') ?? nowhere, keys, partials });
       } else {
         receivers.set(node.id, this.#operator(node, to));
       }
@@ -136,7 +152,9 @@ class ChainBuilder {
     const asking = [...this.#asking.values()].reverse();
     const sends = [...this.#sends].reverse();
     const ranks = this.#ranks();
-    return { sources, timed: this.#heldOperators(), asking, outputs, sends, ranks, deadLetters };
+    const partials = [...this.#partials];
+    const timed = this.#heldOperators();
+    return { sources, timed, asking, outputs, sends, partials, ranks, deadLetters };
   }
 
   #ranks(): ReadonlyMap<TimedOperator, number> {
@@ -210,6 +228,7 @@ class ChainBuilder {
     const { context, stores } = this.#options;
     const keys = this.#keysFor(node);
     const operator = buildWindow({ context, stores, step, node, keys, next, late });
+    if ('receivePartial' in operator) this.#windows.set(node.id, operator as PartialReceiver);
     this.#timed.push({ node, operator });
     return operator;
   }
@@ -282,7 +301,32 @@ class ChainBuilder {
     const parts = { context, step, exchange, output, sender, senders, receivers, held };
     const operator = new SendOperator(parts);
     this.#sends.push(operator);
+    return exchange.window === undefined ? operator : this.#aggregating(node, operator);
+  }
+
+  /** Aggregates what it can before it is sent. */
+  #aggregating(node: SendNode, next: SendOperator): Receiver {
+    const { window } = node.exchange;
+    assert(window !== undefined, 'a window reads the exchange');
+    const { context } = this.#options;
+    const step = { name: window.name ?? node.exchange.topic, kind: 'window' };
+    const operator = new PartialWindowOperator({ context, step, node: window, next });
+    this.#timed.push({ node, operator });
+    this.#partials.push(operator);
     return operator;
+  }
+
+  /** What takes the partials that come out of an exchange: the window behind its keyBy. */
+  #partialsOf({ id, exchange }: SourceNode): KeyPartials | undefined {
+    if (exchange?.window === undefined) return undefined;
+    const { nodes } = this.#options.graph;
+    const keyBy = nodes.find((node) => node.kind === 'keyBy' && node.input.node === id);
+    const window = nodes.find(
+      (node) => node.kind === 'window' && node.name === exchange.window?.name,
+    );
+    const operator = this.#windows.get(window?.id ?? -1);
+    assert(keyBy?.kind === 'keyBy' && operator !== undefined, 'its window stands behind it');
+    return new KeyPartials(this.#keysOf(keyBy), operator);
   }
 
   /** What `mapAsync` steps let through. */

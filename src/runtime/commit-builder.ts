@@ -6,12 +6,18 @@ import type { Moved } from './epoch-record.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { TaskParts } from './task.ts';
 
+/** Records that have been read are removed so many at once, or after so many epochs. */
+const deletedAtOnce = 4096;
+const deletedEpochs = 64;
+
 export class CommitBuilder {
   readonly #parts: TaskParts;
   readonly #changelog: ChangelogWriter;
   #epoch: number;
   /** Positions as of the last commit. */
   readonly #positions: number[];
+  /** By input from another task: where its log begins. */
+  readonly #logStartOf: number[] = [];
 
   constructor(parts: TaskParts) {
     this.#parts = parts;
@@ -66,9 +72,21 @@ export class CommitBuilder {
     const { name: task, incarnation, context, recorder } = this.#parts;
     const epoch = this.#epoch + 1;
     const { now: clockMs } = context;
+    const logStarts = this.#logStarts(epoch);
     const record = recorder?.take({ epoch, clockMs, moved, course, outputs });
     const appends = record === undefined ? all : [...all, record];
-    return { task, incarnation, epoch, clockMs, positions, appends };
+    return { task, incarnation, epoch, clockMs, positions, appends, logStarts };
+  }
+
+  /** What came from other tasks goes behind their reader; not with each commit. */
+  #logStarts(epoch: number): readonly Position[] {
+    return this.#parts.inputs.flatMap((input, i) => {
+      const unread = input.position - (this.#logStartOf[i] ?? 0);
+      const isWorthIt = unread >= deletedAtOnce || (unread > 0 && epoch % deletedEpochs === 0);
+      if (input.sender === undefined || !isWorthIt) return [];
+      this.#logStartOf[i] = input.position;
+      return [positionOf(input)];
+    });
   }
 }
 

@@ -246,6 +246,12 @@ export function inputsOf(node: GraphNode): readonly Edge[] {
 export interface Aggregation<Value = unknown, Accumulator = unknown, Result = unknown> {
   /** Part of the state's shape: `count`, `mean`, `{flights: count, ...}`. */
   readonly name: string;
+  /**
+   * Whether records that are added, and accumulators that are merged, in any order and grouping,
+   * give the same accumulator, byte for byte. So parts of a window can be aggregated apart, where
+   * the records come from. Default false.
+   */
+  readonly isOrderFree?: boolean;
   create(): Accumulator;
   add(accumulator: Accumulator, value: Value, timestamp: number): Accumulator;
   merge(left: Accumulator, right: Accumulator): Accumulator;

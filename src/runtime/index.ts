@@ -42,6 +42,7 @@ export {
   type StateDescription,
   type StoreDescription,
 } from './inspect-state.ts';
+export { isJob, jobOfModule, jobsOfModule } from './job-modules.ts';
 export type { JobHandle } from './job-runner.ts';
 export {
   Log,
@@ -106,3 +107,6 @@ export {
   type WindowBounds,
   type WindowFiring,
 } from './windows.ts';
+export { graphOfTask } from './workers/graph-of-task.ts';
+export { LocalTasks } from './workers/local-tasks.ts';
+export { WorkerTasks } from './workers/worker-tasks.ts';

@@ -26,6 +26,16 @@ export interface Receiver {
   receive(value: unknown, timestamp: number, key: Key | null): void;
 }
 
+/** Takes records, and what others have made of some already: a window behind an exchange. */
+export interface PartialReceiver extends Receiver {
+  /**
+   * Takes the accumulator of some records of a key, all of one slice, or of one window where they
+   * have no slices in common; it is named by its last millisecond. The accumulator is the
+   * receiver's from here on.
+   */
+  receivePartial(slice: number, accumulator: unknown, key: Key): void;
+}
+
 /** A step, as errors name it. */
 export interface Step {
   readonly name: string;

@@ -86,6 +86,11 @@ export class PartitionInput implements Attempted {
     return this.#passage === undefined ? this : this.#passage.origin;
   }
 
+  /** Whether the value is what an aggregate has come to for some records. */
+  get isPartial(): boolean {
+    return this.#passage?.isPartial ?? false;
+  }
+
   /** The partition of a topic that its record came from. */
   get sourcePartition(): number {
     return this.#passage?.partition ?? this.partition;
@@ -198,7 +203,9 @@ export class PartitionInput implements Attempted {
       this.#hasNews = true;
       return false;
     }
-    this.value = passage.isNull ? null : exchange.value.decode(bytes, valueStart, end);
+    const partial = passage.isPartial ? exchange.window?.aggregate.codec : undefined;
+    const codec = partial ?? exchange.value;
+    this.value = passage.isNull ? null : codec.decode(bytes, valueStart, end);
     this.key = this.#decodeKey();
     this.time = passage.time;
     this.order = passage.order;

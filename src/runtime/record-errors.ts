@@ -211,18 +211,21 @@ export class RecordErrors {
     const { state, chain } = this.#parts;
     state.journal.begin();
     for (const output of chain.outputs) output.begin();
+    for (const partials of chain.partials) partials.begin();
   }
 
   #keep(): void {
     const { state, chain } = this.#parts;
     state.journal.keep();
     for (const output of chain.outputs) output.keep();
+    for (const partials of chain.partials) partials.keep();
   }
 
   #undo(): void {
     const { state, chain } = this.#parts;
     state.journal.undo();
     for (const output of chain.outputs) output.undo();
+    for (const partials of chain.partials) partials.undo();
   }
 
   #handle(of: Attempted, { retry, otherwise }: ErrorPolicy, error: unknown): boolean {

@@ -25,6 +25,7 @@ import type { EpochRecorder } from './epoch-log.ts';
 import type { OperatorContext } from './operator.ts';
 import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
+import { heard } from './stages/mark.ts';
 import { moveTo } from './stages/place.ts';
 import { type Bound, isWithin, Senders } from './stages/senders.ts';
 import { Standing } from './stages/standing.ts';
@@ -35,8 +36,9 @@ export interface TaskParts {
   readonly name: string;
   readonly job: string;
   readonly incarnation: number;
-  /** The epoch that was committed last. */
+  /** The epoch that was committed last, and the clock reading that it used. */
   readonly epoch: number;
+  readonly clockMs: number;
   readonly broker: InputLog;
   readonly clock: Clock;
   readonly changelog: string;
@@ -105,6 +107,10 @@ export class Task {
     this.#senders = new Senders(parts.inputs);
     this.#senders.restore(snapshot?.shared, parts.context.place);
     this.#standing = new Standing(parts, this.#senders);
+    const { shared } = snapshot ?? {};
+    if (shared !== undefined) {
+      this.#standing.restore(heard(shared.receiversAt), parts.clock.now() - parts.clockMs);
+    }
     this.#due = new DueWork(parts, this.#errors);
     this.#decisions = new TimeDecisions(parts, this.#senders, this.#due);
     for (const input of parts.inputs) this.#errors.passOver(input, () => this.#countRead());
@@ -191,6 +197,7 @@ export class Task {
     this.#hasHeard = false;
     asking.take(answers);
     this.#senders.beginEpoch();
+    this.#standing.beginEpoch(this.#epochBegan);
     this.#isAhead = sharing?.isAhead() ?? false;
     for (const input of inputs) input.noteEnd();
     this.#beginTime = () => this.#decideTime(decided);
@@ -262,7 +269,8 @@ export class Task {
 
   /** What the epoch did; undefined where it did nothing. */
   endEpoch(): Commit | undefined {
-    const { time } = this.#parts;
+    const { time, chain } = this.#parts;
+    for (const partials of chain.partials) partials.flush();
     const hasRead = this.#hasMoved;
     const hasCaughtUp = this.#hasCaughtUp();
     time.endEpoch(hasCaughtUp, hasRead, this.#epochBegan);
@@ -285,7 +293,9 @@ export class Task {
     timeStore.put(onlyKey, {
       ...time.snapshot(),
       ...(steps === undefined ? {} : { steps }),
-      ...(sharing === undefined ? {} : { shared: this.#senders.snapshot(context.place) }),
+      ...(sharing === undefined
+        ? {}
+        : { shared: this.#senders.snapshot(context.place, this.#standing.receiversAt) }),
     });
     this.#timeChanged = false;
   }
@@ -382,6 +392,7 @@ export class Task {
   }
 }
 
-function receive({ source, value, time, key }: PartitionInput): void {
-  source.receiver.receive(value, time, key);
+function receive({ source, value, time, key, isPartial }: PartitionInput): void {
+  if (isPartial) source.partials?.receivePartial(time, value, key);
+  else source.receiver.receive(value, time, key);
 }

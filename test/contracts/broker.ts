@@ -255,6 +255,28 @@ export function brokerContract(name: string, open: () => Promise<BrokerHarness>)
       expect((await broker.claim('job-0', { takeOver: true })).incarnation).toBe(2);
     });
 
+    test('a task is described: how far it is, and who holds it', async () => {
+      await broker.createTopic('t', { partitions: 2 });
+      expect(broker.describeTask('job-0')).toBeUndefined();
+      await broker.append([appendOf(t0, ['in'])]);
+      const claim = await broker.claim('job-0');
+      const holder = { instance: expect.any(String), host: expect.any(String), isThis: true };
+      expect(broker.describeTask('job-0')).toEqual({
+        ...{ task: 'job-0', incarnation: 1, epoch: 0, positions: [] },
+        holder: { ...holder, pid: expect.any(Number), isLive: true },
+      });
+      await broker.commit(commitOf(1, 1, { positions: [{ ...t0, offset: 1 }] }));
+      expect(broker.describeTask('job-0')).toMatchObject({
+        ...{ epoch: 1, positions: [{ ...t0, offset: 1 }], holder },
+      });
+      await broker.release(claim);
+      expect(broker.describeTask('job-0')).toMatchObject({
+        ...{ incarnation: 1, epoch: 1, holder: undefined },
+      });
+      await broker.claim('job-0');
+      expect(broker.describeTask('job-0')).toMatchObject({ incarnation: 2, holder });
+    });
+
     test('nothing of a member is seen after its successor claimed the task', async () => {
       await broker.createTopic('t');
       await broker.claim('job-0');

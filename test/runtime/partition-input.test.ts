@@ -40,7 +40,7 @@ class Read {
       quietAfterMs: 0,
       start: 'earliest',
     } as const;
-    const source = { node, keys: undefined, receiver: { receive: () => {} } };
+    const source = { node, keys: undefined, partials: undefined, receiver: { receive: () => {} } };
     return new PartitionInput(this.#broker, source, 0, position);
   }
 }

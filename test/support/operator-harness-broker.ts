@@ -125,6 +125,10 @@ export class RunBroker implements Broker {
     return this.#broker.listTopics();
   }
 
+  positionOf(task: string, partition: TopicPartition): number | undefined {
+    return this.#broker.positionOf(task, partition);
+  }
+
   describeTask(task: string): TaskDescription | undefined {
     return this.#broker.describeTask(task);
   }

@@ -31,6 +31,7 @@ export function approximateCountDistinct<Value>(
   const hash = new TextHash();
   return {
     name: `approximateCountDistinct(${indexBits})`,
+    isOrderFree: true,
     create: () => scale.create(),
     add(accumulator, value) {
       const sketch = accumulator as HyperLogLog; // what create made

@@ -44,6 +44,7 @@ export function composite(
   }
   return {
     name: `{${entries.map(({ name, aggregate }) => `${name}: ${aggregate.name}`).join(', ')}}`,
+    isOrderFree: entries.every(({ aggregate }) => aggregate.isOrderFree === true),
     create() {
       const state: Accumulators = {};
       for (const { name, aggregate } of entries) state[name] = aggregate.create();

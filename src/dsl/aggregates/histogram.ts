@@ -34,6 +34,7 @@ export function histogram<Value>(
   const [first, last] = [bounds[0] as number, bounds.at(-1) as number]; // there is one
   return {
     name: `histogram(${bounds.join(';')})`,
+    isOrderFree: true,
     create: (): Counting => ({
       below: 0,
       counts: bounds.slice(1).map(() => 0),

@@ -1,10 +1,11 @@
 /**
  * count, sum, min, max, mean, share.
  *
- * Sums are compensated (Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher
- * Summen", 1974), so that a mean of many values loses no digits to their number.
+ * Sums are exact, and rounded once, when they are asked for. So a mean of many values loses no
+ * digits to their number, and none of these depends on the order of the records.
  */
 import { type Aggregate, accumulatorCodec, finite } from './aggregate.ts';
+import { addToSum, type CanonicalSum, mergeSums, nearestToSum } from './canonical-sum.ts';
 import { addExactly, type ExactSum, roundedSum } from './exact-sum.ts';
 import type { RetractableAggregate, Retracting } from './retracting.ts';
 
@@ -15,6 +16,7 @@ import type { RetractableAggregate, Retracting } from './retracting.ts';
 export function count(): RetractableAggregate<unknown, number> {
   return {
     name: 'count',
+    isOrderFree: true,
     create: () => 0,
     add: (accumulator) => (accumulator as number) + 1, // what create made
     merge: (left, right) => (left as number) + (right as number), // the same
@@ -29,17 +31,14 @@ export function count(): RetractableAggregate<unknown, number> {
   };
 }
 
-/** Sum and compensation. */
-type Sum = [sum: number, compensation: number, count: number];
-
 /**
  * The sum of what `select` returns, which must be finite numbers (else `USER_FUNCTION`).
  * @example .aggregate({ balance: sum((p) => p.amount) })
  */
 export function sum<Value>(select: (value: Value) => number): RetractableAggregate<Value, number> {
   return {
-    ...summing('sum', select, ([total, compensation]) => total + compensation),
-    retracting: summingExactly('sum', select, (total) => total),
+    ...summing('sum', select, (total) => total),
+    retracting: summingRows('sum', select, (total) => total),
   };
 }
 
@@ -49,47 +48,41 @@ export function sum<Value>(select: (value: Value) => number): RetractableAggrega
  */
 export function mean<Value>(select: (value: Value) => number): RetractableAggregate<Value, number> {
   return {
-    ...summing('mean', select, ([total, compensation, n]) => (total + compensation) / n),
-    retracting: summingExactly('mean', select, (total, n) => total / n),
+    ...summing('mean', select, (total, n) => total / n),
+    retracting: summingRows('mean', select, (total, n) => total / n),
   };
 }
 
 function summing<Value>(
   name: string,
   select: (value: Value) => number,
-  result: (accumulator: Sum) => number,
+  result: (total: number, count: number) => number,
 ): Aggregate<Value, number> {
   return {
     name,
-    create: (): Sum => [0, 0, 0],
+    isOrderFree: true,
+    create: (): CanonicalSum => [0, 0, 0],
     add(accumulator, value) {
-      const state = accumulator as Sum; // what create made
-      addTo(state, finite(select(value), name), name);
-      state[2]++;
-      return state;
+      const sum = accumulator as CanonicalSum; // what create made
+      addToSum(sum, finite(select(value), name), name);
+      sum[2]++;
+      return sum;
     },
     merge(left, right) {
-      const [total, compensation, n] = right as Sum; // what create made
-      const state = left as Sum; // the same
-      addTo(state, total, name);
-      state[1] += compensation;
-      state[2] += n;
-      return state;
+      const sum = left as CanonicalSum; // what create made
+      mergeSums(sum, right as CanonicalSum, name); // the same
+      return sum;
     },
-    result: (accumulator) => result(accumulator as Sum), // what create made
+    result(accumulator) {
+      const sum = accumulator as CanonicalSum; // what create made
+      return result(nearestToSum(sum), sum[2]);
+    },
     codec: accumulatorCodec,
   };
 }
 
-function addTo(state: Sum, value: number, name: string): void {
-  const [total] = state;
-  const next = finite(total + value, name);
-  state[1] += Math.abs(total) >= Math.abs(value) ? total - next + value : value - next + total;
-  state[0] = next;
-}
-
-/** Where values go again, a compensated sum would keep a trace of them. */
-function summingExactly<Value>(
+/** The same where values go again: nobody merges these, so any form of the exact sum will do. */
+function summingRows<Value>(
   name: string,
   select: (value: Value) => number,
   result: (total: number, count: number) => number,
@@ -132,6 +125,7 @@ function extreme<Value>(
     candidate !== null && (best === null || better(candidate, best)) ? candidate : best;
   return {
     name,
+    isOrderFree: true,
     create: () => null,
     add(accumulator, value) {
       return better2(finite(select(value), name), accumulator as number | null); // what create made
@@ -165,6 +159,7 @@ export function share<Value>(
   const remove = (accumulator: unknown, value: Value) => change(accumulator, value, -1);
   return {
     name: 'share',
+    isOrderFree: true,
     create,
     add,
     merge(left, right) {

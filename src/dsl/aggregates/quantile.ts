@@ -38,6 +38,7 @@ export function quantile<Value, const Q extends number | readonly number[]>(
   const resultOf = resultFunction(scale, q);
   return {
     name: `quantile(${error})`, // not q: any can be told from a sketch
+    isOrderFree: true,
     create: () => scale.create(),
     add(accumulator, value) {
       const sketch = accumulator as QuantileSketch; // what create made

@@ -12,7 +12,7 @@ const kMax = 1000;
  * The `k` records (1 to 1,000) for which `by` is largest, or what `select` returns for them, which
  * must be plain JSON (else `ENCODE`); the largest first, fewer where there are fewer. `by` must
  * return finite numbers (else `USER_FUNCTION`). Equal ones stand in the order of event time, then
- * of their canonical JSON: so the result depends on the records alone, in whatever order they come.
+ * of their JSON: so the result depends on the records alone, in whatever order they come.
  *
  * For the smallest: `topK((offer) => -offer.price, 3)`.
  * @example .aggregate({ worst: topK((flight) => flight.delay, 3, (flight) => flight.number) })
@@ -26,6 +26,7 @@ export function topK<Value, Result = Value>(
   const part = partOf(select);
   return {
     name: `topK(${k})`,
+    isOrderFree: true,
     create: (): Best => [[], [], []],
     add(accumulator, value, timestamp) {
       const best = accumulator as Best; // what create made
@@ -78,5 +79,7 @@ function precedes(
   const [rankThere, timeThere] = [ranks[i] as number, times[i] as number]; // below the length
   if (rank !== rankThere) return rank > rankThere;
   if (time !== timeThere) return time < timeThere;
-  return canonicalJson(value) < canonicalJson(values[i]);
+  const [text, textThere] = [canonicalJson(value), canonicalJson(values[i])];
+  if (text !== textThere) return text < textThere;
+  return JSON.stringify(value) < JSON.stringify(values[i]); // they differ in the order of members
 }

@@ -10,7 +10,7 @@
  * The head is merged from the block's end backwards, the tail from the block's begin forwards
  * (van Herk, "A fast algorithm for local minimum and maximum filters on rectangular and octagonal
  * kernels", 1992). So which slices are merged with which depends on where the window lies, and not
- * on what was kept: sums of numbers come to the same digits after a restart.
+ * on what was kept: variances come to the same digits after a restart.
  *
  * Nothing here is state. What is kept of a key must be forgotten when one of the slices in a window
  * that has fired changes.

@@ -11,7 +11,7 @@
 import { positiveHash } from '../../broker/index.ts';
 import { isMillraceError, MillraceError, messageOf } from '../../platform/index.ts';
 import { keyGroups } from '../../state/index.ts';
-import type { Key, OperatorContext, Receiver, Step } from '../operator.ts';
+import type { Key, OperatorContext, PartialReceiver, Step } from '../operator.ts';
 import type { Exchange } from '../stages/exchange.ts';
 import { newPassage, PassageWriter } from '../stages/exchange-record.ts';
 import { encodeMark, type Mark } from '../stages/mark.ts';
@@ -32,7 +32,7 @@ export interface SendParts {
 
 const noValue = new Uint8Array(0);
 
-export class SendOperator implements Receiver {
+export class SendOperator implements PartialReceiver {
   readonly #parts: SendParts;
   readonly #writer: PassageWriter;
   readonly #passage = newPassage();
@@ -47,7 +47,7 @@ export class SendOperator implements Receiver {
     context.step = step;
     const keyBytes = this.#keyBytes(value, key);
     const group = exchange.by === 'all' ? undefined : this.#groupOf(value, keyBytes);
-    const bytes = this.#encode(value, timestamp, group === undefined);
+    const bytes = this.#encode(value, timestamp, { hasPartition: group === undefined });
     const { order } = this.#passage;
     const time = Number.isFinite(order) ? order : timestamp; // infinite while the job is drained
     if (exchange.by === 'all') {
@@ -57,6 +57,16 @@ export class SendOperator implements Receiver {
         group === undefined ? context.sourcePartition % receivers : taskOfGroup(group, receivers);
       this.#append(to, time, keyBytes, bytes);
     }
+  }
+
+  receivePartial(slice: number, accumulator: unknown, key: Key): void {
+    const { context, step, exchange, receivers } = this.#parts;
+    context.step = step;
+    const keyBytes = this.#encoded('key', exchange.key, key.value);
+    const bytes = this.#encode(accumulator, slice, { isPartial: true });
+    const { order } = this.#passage;
+    const to = taskOfGroup(positiveHash(keyBytes) % keyGroups, receivers);
+    this.#append(to, Number.isFinite(order) ? order : slice, keyBytes, bytes);
   }
 
   /** Tells all receivers what `mark` says of the task. */
@@ -73,7 +83,11 @@ export class SendOperator implements Receiver {
     output.append(to * senders + sender, time, key, bytes);
   }
 
-  #encode(value: unknown, timestamp: number, hasPartition: boolean): Uint8Array {
+  #encode(
+    value: unknown,
+    timestamp: number,
+    { hasPartition = false, isPartial = false }: { hasPartition?: boolean; isPartial?: boolean },
+  ): Uint8Array {
     const { context, exchange, held } = this.#parts;
     const passage = this.#passage;
     const { order, rank } = context.place;
@@ -81,10 +95,12 @@ export class SendOperator implements Receiver {
     passage.rank = rank;
     passage.time = timestamp;
     passage.watermark = held(context.settled);
-    passage.origin = context.origin;
+    passage.origin = isPartial ? undefined : context.origin;
     passage.partition = hasPartition ? context.sourcePartition : undefined;
-    passage.isNull = value === null;
-    const bytes = value === null ? noValue : this.#encoded('value', exchange.value, value);
+    passage.isNull = value === null && !isPartial;
+    passage.isPartial = isPartial;
+    const codec = isPartial ? exchange.window?.aggregate.codec : exchange.value;
+    const bytes = passage.isNull ? noValue : this.#encoded('value', codec ?? exchange.value, value);
     return this.#writer.write(passage, bytes);
   }
 
@@ -108,7 +124,8 @@ export class SendOperator implements Receiver {
       return codec.encode(value);
     } catch (cause) {
       const code = isMillraceError(cause) ? cause.code : 'ENCODE';
-      const message = `The ${what} of a record for another task can't be encoded: ${messageOf(cause)}`;
+      const which = `The ${what} of a record for another task`;
+      const message = `${which} can't be encoded: ${messageOf(cause)}`;
       throw new MillraceError(code, message, { cause });
     }
   }

@@ -15,10 +15,18 @@
  * A record is late if all its windows have fired. One that some of them still wait for counts for
  * those.
  */
+import { assert } from '../../platform/index.ts';
 import type { StateKey, TimedStore } from '../../state/index.ts';
 import type { Aggregation, WindowNode } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
-import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
+import type {
+  Key,
+  OperatorContext,
+  PartialReceiver,
+  Receiver,
+  Step,
+  TimedOperator,
+} from '../operator.ts';
 import { onlyPane } from '../windows.ts';
 import { SliceMerger } from './merge-slices.ts';
 import type { Slices } from './slices.ts';
@@ -38,7 +46,7 @@ export interface SlicedWindowParts {
   readonly late: Receiver | undefined;
 }
 
-export class SlicedWindowOperator implements Receiver, TimedOperator {
+export class SlicedWindowOperator implements PartialReceiver, TimedOperator {
   readonly step: Step;
   watermark: number = Number.NEGATIVE_INFINITY;
   readonly #parts: SlicedWindowParts;
@@ -70,6 +78,20 @@ export class SlicedWindowOperator implements Receiver, TimedOperator {
     const known = this.#store.get(slice, key.state);
     const accumulator = known ?? this.#aggregate.create();
     this.#store.put(slice, key.state, this.#aggregate.add(accumulator, value, timestamp));
+    if (known !== undefined) return;
+    this.#parts.ends.put(this.#slices.firstWindow(slice, this.watermark), key.state, true);
+  }
+
+  /**
+   * Partials are never late (see PartialWindowOperator), nor is any window with their slice: so
+   * nothing that is kept of merged slices has to be forgotten.
+   */
+  receivePartial(slice: number, accumulator: unknown, key: Key): void {
+    assert(slice > this.watermark, 'a partial comes before a window with its slice fires');
+    this.#context.step = this.step;
+    const known = this.#store.get(slice, key.state);
+    const both = known === undefined ? accumulator : this.#aggregate.merge(known, accumulator);
+    this.#store.put(slice, key.state, both);
     if (known !== undefined) return;
     this.#parts.ends.put(this.#slices.firstWindow(slice, this.watermark), key.state, true);
   }

@@ -5,7 +5,7 @@
 import { MillraceError } from '../../platform/index.ts';
 import type { FlatMapNode } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
-import type { Key, OperatorContext, Receiver, Step } from '../operator.ts';
+import type { Key, OperatorContext, PartialReceiver, Receiver, Step } from '../operator.ts';
 
 export class MapOperator implements Receiver {
   readonly #context: OperatorContext;
@@ -145,6 +145,21 @@ export class KeyByOperator implements Receiver {
     const key = this.#keys.of(keyOf === undefined ? keyOfRecord(own) : keyOf(value));
     this.#context.key = key;
     this.#next.receive(value, timestamp, key);
+  }
+}
+
+/** In front of a window that takes partials of records: gives them their keys. */
+export class KeyPartials {
+  readonly #keys: KeyFactory;
+  readonly #next: PartialReceiver;
+
+  constructor(keys: KeyFactory, next: PartialReceiver) {
+    this.#keys = keys;
+    this.#next = next;
+  }
+
+  receivePartial(slice: number, accumulator: unknown, own: Key | null): void {
+    this.#next.receivePartial(slice, accumulator, this.#keys.of(keyOfRecord(own)));
   }
 }
 

@@ -9,10 +9,18 @@
  * drops it; there is no timer per key. A record is late if its window has fired: it goes to the
  * late stream and is counted.
  */
+import { assert } from '../../platform/index.ts';
 import type { TimedStore } from '../../state/index.ts';
 import type { Aggregation, WindowNode } from '../graph.ts';
 import type { KeyFactory } from '../keys.ts';
-import type { Key, OperatorContext, Receiver, Step, TimedOperator } from '../operator.ts';
+import type {
+  Key,
+  OperatorContext,
+  PartialReceiver,
+  Receiver,
+  Step,
+  TimedOperator,
+} from '../operator.ts';
 import { Calendar } from '../time/calendar.ts';
 import { type CalendarWindows, onlyPane, type TumblingWindows } from '../windows.ts';
 import { modulo } from './slices.ts';
@@ -36,7 +44,7 @@ export interface WindowParts {
   readonly late: Receiver | undefined;
 }
 
-export class WindowOperator implements Receiver, TimedOperator {
+export class WindowOperator implements PartialReceiver, TimedOperator {
   readonly step: Step;
   watermark: number = Number.NEGATIVE_INFINITY;
   readonly #parts: WindowParts;
@@ -64,6 +72,15 @@ export class WindowOperator implements Receiver, TimedOperator {
     this.#context.step = this.step;
     const accumulator = this.#store.get(time, key.state) ?? this.#aggregate.create();
     this.#store.put(time, key.state, this.#aggregate.add(accumulator, value, timestamp));
+  }
+
+  /** Partials are never late: see PartialWindowOperator. */
+  receivePartial(time: number, accumulator: unknown, key: Key): void {
+    assert(time > this.watermark, 'a partial comes before its window fires');
+    this.#context.step = this.step;
+    const known = this.#store.get(time, key.state);
+    const both = known === undefined ? accumulator : this.#aggregate.merge(known, accumulator);
+    this.#store.put(time, key.state, both);
   }
 
   nextEventTime(): number {

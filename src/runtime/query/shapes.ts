@@ -90,7 +90,12 @@ function resultOf(aggregate: string): ResultSql {
 const at = (path: string) => `value ->> ${literal(path)}`;
 const real = (path: string) => `CAST(${at(path)} AS REAL)`;
 const number = (value: (path: string) => string): ResultSql => ({ value, json: value });
-const sumAt = (path: string) => `(${at(`${path}[0]`)}) + (${at(`${path}[1]`)})`;
+
+/** Of more than two parts the first is nearest to the sum (src/dsl/aggregates/canonical-sum.ts). */
+const sumAt = (path: string) => {
+  const [first, second, third] = [0, 1, 3].map((place) => at(`${path}[${place}]`));
+  return `iif(${third} IS NULL, (${first}) + (${second}), ${first})`;
+};
 
 const asItIs: ResultSql = { value: at, json: (path) => `value -> ${literal(path)}` };
 

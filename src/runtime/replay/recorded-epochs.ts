@@ -60,7 +60,7 @@ export class Repetition {
     const offsets = new Map(opening.inputs.map((input) => [nameOf(input), input.offset]));
     this.task = assembleTask({
       ...{ graph, broker: this.#log, changelog, state, limit: this.#limit },
-      claim: { task, incarnation: 0, epoch: opening.epoch - 1 }, // nobody commits
+      claim: { task, incarnation: 0, epoch: opening.epoch - 1, clockMs: 0 }, // nobody commits
       clock: { ...clock, now: () => this.#clockMs },
       positionOf: (partition) => offsets.get(nameOf(partition)),
     });

@@ -58,7 +58,7 @@ async function openTask(
   };
   return assembleTask({
     graph: withoutSilence(graph),
-    claim: { task, incarnation: 0, epoch: 0 },
+    claim: { task, incarnation: 0, epoch: 0, clockMs: 0 },
     broker: log,
     clock: { ...clock, now: () => 0 },
     changelog,

@@ -14,6 +14,7 @@
  *   16   origin                topic, partition and offset of the record that it came of
  *   32   partition             of that record, where something without a key may be written
  *   64   null                  there is no value
+ *   128  partial               the value is what a window's aggregate has come to for some records
  *   255  nothing but a mark    JSON (mark.ts)
  *
  * Numbers are those of compact-bytes.ts, doubles big-endian.
@@ -25,7 +26,7 @@ import type { Exchange } from './exchange.ts';
 import { recordRank } from './place.ts';
 
 const [hasTime, hasRank, drains, hasWatermark] = [1, 2, 4, 8] as const;
-const [hasOrigin, hasPartition, isNull, isMark] = [16, 32, 64, 255] as const;
+const [hasOrigin, hasPartition, isNull, isPartial, isMark] = [16, 32, 64, 128, 255] as const;
 
 /** A record on its way, besides its value. */
 export interface Passage {
@@ -38,10 +39,12 @@ export interface Passage {
   origin: Origin | undefined;
   partition: number | undefined;
   isNull: boolean;
+  /** Of some records of one slice, whose last millisecond is `time`. */
+  isPartial: boolean;
 }
 
 export function newPassage(): Passage {
-  const passage = { order: 0, rank: 0, time: 0, watermark: 0, isNull: false };
+  const passage = { order: 0, rank: 0, time: 0, watermark: 0, isNull: false, isPartial: false };
   return { ...passage, origin: undefined, partition: undefined };
 }
 
@@ -62,7 +65,7 @@ export class PassageWriter {
     this.#reserve(96 + value.length);
     const { order, rank, time, watermark, origin, partition } = passage;
     this.#end = 1;
-    let flags = passage.isNull ? isNull : 0;
+    let flags = (passage.isNull ? isNull : 0) | (passage.isPartial ? isPartial : 0);
     if (order === Number.POSITIVE_INFINITY) flags |= drains;
     else if (time !== order) flags |= this.#double(hasTime, time);
     if (rank !== recordRank) flags |= this.#double(hasRank, rank);
@@ -121,9 +124,10 @@ export function readPassage(
   into.order = (flags & drains) === 0 ? timestamp : Number.POSITIVE_INFINITY;
   into.rank = recordRank;
   into.isNull = (flags & isNull) !== 0;
+  into.isPartial = (flags & isPartial) !== 0;
   into.origin = undefined;
   into.partition = undefined;
-  if ((flags & ~isNull) === 0) {
+  if ((flags & ~isNull & ~isPartial) === 0) {
     into.watermark = usualWatermark(into, lagMs);
     return start + 1;
   }

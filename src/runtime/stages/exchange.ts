@@ -1,6 +1,6 @@
 /** Exchanges: what lies between the stages of a job. */
 import type { Codec } from '../../formats/index.ts';
-import type { ErrorPolicy } from '../graph.ts';
+import type { ErrorPolicy, WindowNode } from '../graph.ts';
 
 /** How records get from one stage of a job to the tasks of another one. */
 export interface Exchange {
@@ -16,6 +16,8 @@ export interface Exchange {
   readonly value: Codec<unknown>;
   /** Which task gets a record: the one that owns this key, or all of them. */
   readonly by: 'key' | 'all' | PartitionedBy;
+  /** The window that reads it, where it takes what others have aggregated of some records. */
+  readonly window: WindowNode | undefined;
   /** The topics of the job's sources, where a record says which of theirs it came of. */
   readonly origins: readonly Origins[];
   /** How far a task's watermark is behind the record that it reads next, in ms. */

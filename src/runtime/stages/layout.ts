@@ -135,8 +135,8 @@ function requireLikeness(graph: Graph, plan: JobPlan, recorded: RecordedLayout):
   throw new MillraceError(
     'STATE_MISMATCH',
     `Job "${graph.job}" ran with ${inWords(asked)}` +
-      `${isMoved ? ', its steps in other stages' : ''}, and asks for ${inWords(now.asked)} now. Move its state: millrace rescale FILE; or change ` +
-      'the job back.',
+      `${isMoved ? ', its steps in other stages' : ''}, and asks for ${inWords(now.asked)} ` +
+      'now. Move its state: millrace rescale FILE; or change the job back.',
   );
 }
 

@@ -13,6 +13,7 @@ import { MillraceError } from '../../platform/index.ts';
 import { streamKeysOf } from '../asking/stream-keys.ts';
 import { keyByOf, nameSteps } from '../compiler/names.ts';
 import type { Graph, GraphNode, SinkNode } from '../graph.ts';
+import { partialSlicesOf } from '../operators/partial-slices.ts';
 import type { Exchange, Origins } from './exchange.ts';
 import { type Crossing, isSame, Levels, parallelismOf } from './levels.ts';
 import { passing } from './passing.ts';
@@ -126,12 +127,13 @@ function isShared(a: Crossing, b: Crossing): boolean {
   return isSame(a.edge, b.edge) && a.from === b.from && a.to === b.to && isKeyed(a) && isKeyed(b);
 }
 
-/** Whether its reader wants each record with the task that owns its key. */
+/** Whether its reader wants each record, with the task that owns its key. */
 function isKeyed({ reader }: Crossing): boolean {
-  return reader.kind === 'window' || (reader.kind === 'process' && reader.keyedBy === undefined);
+  if (reader.kind === 'window') return partialSlicesOf(reader) === undefined;
+  return reader.kind === 'process' && reader.keyedBy === undefined;
 }
 
-interface ExchangeKind extends Pick<Exchange, 'key' | 'value' | 'by'> {
+interface ExchangeKind extends Pick<Exchange, 'key' | 'value' | 'by' | 'window'> {
   readonly name: string;
 }
 
@@ -148,12 +150,14 @@ function kindOf(
     case 'broadcast': {
       const seen = names.get(seenBy(graph, reader)) ?? name;
       const key = keyCodecOf(graph, reader);
-      return { name: `broadcast-${seen}`, key, value: passing, by: 'all' };
+      return { name: `broadcast-${seen}`, key, value: passing, by: 'all', window: undefined };
     }
     default: {
       const { keyedBy = undefined } = reader.kind === 'process' ? reader : {};
       const by = keyedBy === undefined ? 'key' : { ...keyedBy, isKey: false };
-      return { name, key: keyCodecOf(graph, reader), value: passing, by };
+      const isAggregated = reader.kind === 'window' && partialSlicesOf(reader) !== undefined;
+      const window = isAggregated ? { ...reader, name } : undefined;
+      return { name, key: keyCodecOf(graph, reader), value: passing, by, window };
     }
   }
 }
@@ -167,7 +171,8 @@ function kindOfSink(
   );
   const name = `to-${topic.name}-${sinks.findIndex((sink) => sink.id === id)}`;
   const by = of === undefined ? 'key' : { of, codec: topic.key, isKey: true };
-  return { name, key: topic.key, value: writesTombstones === true ? passing : topic.value, by };
+  const value = writesTombstones === true ? passing : topic.value;
+  return { name, key: topic.key, value, by, window: undefined };
 }
 
 /** The step that sees what is broadcast. */

@@ -90,11 +90,15 @@ export class Senders {
     return { ...this.#promised };
   }
 
-  snapshot({ order, rank }: Place): SharedSnapshot {
+  snapshot({ order, rank }: Place, receiversAt: number): SharedSnapshot {
     const senders = this.#inputs.flatMap(({ name, sender }) =>
       sender === undefined ? [] : [[name, tell(sender)] as const],
     );
-    return { place: [said(order), said(rank)], senders: Object.fromEntries(senders) };
+    return {
+      place: [said(order), said(rank)],
+      receiversAt: said(receiversAt),
+      senders: Object.fromEntries(senders),
+    };
   }
 
   /** A job that was drained begins anew. */

@@ -47,10 +47,8 @@ function readings({ all, graph }: JobTasks, broker: Broker): readonly Reading[] 
 
 /** Records that are not read yet. */
 function lagOf(broker: Broker, { task, topic, partition }: Reading): number {
-  const { positions = [] } = broker.describeTask(task) ?? {};
-  const at = positions.find((of) => of.topic === topic && of.partition === partition);
   const of = { topic, partition };
-  return broker.endOf(of) - (at?.offset ?? broker.startOf(of));
+  return broker.endOf(of) - (broker.positionOf(task, of) ?? broker.startOf(of));
 }
 
 function isFarBehind(broker: Broker, of: Reading): boolean {

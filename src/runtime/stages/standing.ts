@@ -9,7 +9,11 @@ import type { Senders } from './senders.ts';
 
 const tellEveryMs = 50;
 
-type StandingParts = Pick<TaskParts, 'chain' | 'context' | 'lagMs' | 'time'>;
+/** How exactly a task knows how long it has been silent, and how long it was stopped, in ms. */
+const silenceToleranceMs = 1000;
+const stopToleranceMs = 3_600_000;
+
+type StandingParts = Pick<TaskParts, 'chain' | 'clock' | 'context' | 'lagMs' | 'time'>;
 
 /** How an epoch has ended. */
 export interface EpochEnd {
@@ -28,10 +32,50 @@ export class Standing {
   #toldMs: number = Number.NEGATIVE_INFINITY;
   /** Whether there is something to tell. */
   #isPending = false;
+  #receiversAt: number = Number.NEGATIVE_INFINITY;
+  /** When it has read something last. */
+  #readMs: number;
 
   constructor(parts: StandingParts, senders: Senders) {
     this.#parts = parts;
+    this.#readMs = parts.clock.monotonicMs();
     this.#senders = senders;
+  }
+
+  /**
+   * Receivers may be ahead of the task: where the streams are silent their event time goes on with
+   * the clock, as far as the silence is long; and while the task was idle they did not wait for it,
+   * so nobody knows. What ends before is not aggregated on its way to them: it may be late there.
+   */
+  beginEpoch(now: number): void {
+    const { chain, time } = this.#parts;
+    if (chain.partials.length === 0) return;
+    const silentMs = now - this.#readMs;
+    if (this.#isClocked) this.#aheadAt(time.settled + silentMs + silenceToleranceMs);
+  }
+
+  /** How far receivers may be. */
+  get receiversAt(): number {
+    return this.#receiversAt;
+  }
+
+  /** Goes on where a task was stopped, or died, so many ms ago. */
+  restore(receiversAt: number, stoppedMs: number): void {
+    this.#aheadAt(receiversAt);
+    const { time } = this.#parts;
+    if (this.#isClocked) this.#aheadAt(time.settled + Math.max(0, stoppedMs) + stopToleranceMs);
+    if (time.isIdle) this.#aheadAt(Number.POSITIVE_INFINITY);
+  }
+
+  #aheadAt(time: number): void {
+    this.#receiversAt = Math.max(this.#receiversAt, time);
+    for (const partials of this.#parts.chain.partials) partials.receiversAt = this.#receiversAt;
+  }
+
+  /** Whether the clock moves event time at all. */
+  get #isClocked(): boolean {
+    const { sources } = this.#parts.chain;
+    return sources.some(({ node }) => node.quietAfterMs < Number.POSITIVE_INFINITY);
   }
 
   /** With the next epoch it tells that nothing more comes. */
@@ -43,12 +87,14 @@ export class Standing {
   endEpoch(end: EpochEnd, hasRead: boolean, now: number): void {
     const { sends } = this.#parts.chain;
     if (sends.length === 0) return;
+    if (hasRead) this.#readMs = now;
     const told = this.#told;
     const mark = this.#mark(end, now);
     this.#isPending ||= hasRead || told === undefined || isNews(mark, told);
     const isDue = this.#isPending && now - this.#toldMs >= tellEveryMs;
     if (told !== undefined && !isDue && !isUrgent(mark, told)) return;
     for (const send of sends) send.tell(mark);
+    if (mark.isIdle) this.#aheadAt(Number.POSITIVE_INFINITY);
     this.#told = mark;
     this.#toldMs = now;
     this.#isPending = false;

@@ -58,6 +58,8 @@ export interface TimeSnapshot {
 
 export interface SharedSnapshot {
   readonly place: readonly [order: Told, rank: Told];
+  /** How far those that read from it may have come. */
+  readonly receiversAt: Told;
   /** By the name of the partition. */
   readonly senders: Readonly<Record<string, ToldMark>>;
 }

@@ -271,6 +271,24 @@ describe('aggregates', () => {
     expect(columns).toEqual({ key: 'all', ...expected, first: firstText });
   });
 
+  test('show the number nearest to a sum, however many parts it has', async () => {
+    const sums = job('sums', ({ from }) => {
+      const keyed = from(orders, byTime).keyBy((order) => order.by);
+      keyed.aggregate({ sum: sum(of), mean: mean(of) }, { name: 'all' }).to(out);
+    });
+    const queried = await started(sums);
+    const high = 1 + 2 ** -52;
+    const prices = [high, 2 ** -53, -(2 ** -1000)]; // less than half-way to the next number
+    await queried.send('orders', [
+      ...prices.map((price) => ({ ...ada, price })),
+      ...prices.slice(1).map((price) => ({ ...bob, price: -price })),
+    ]);
+    expect(await queried.rows('SELECT key, sum, mean FROM all_accumulator')).toEqual([
+      { key: 'ada', sum: high, mean: high / 3 },
+      { key: 'bob', sum: -(2 ** -53), mean: -(2 ** -54) },
+    ]);
+  });
+
   test('that keep more are shown as what they found, quantiles as their sketch', async () => {
     const by = (order: Order) => order.by;
     const mine = aggregate({
