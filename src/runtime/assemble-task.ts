@@ -142,7 +142,9 @@ function openTime(
   snapshot: TimeSnapshot | undefined,
 ): TaskTime {
   const time = new TaskTime(
-    inputs.map((input) => ({ name: input.name, source: input.source.node })),
+    inputs.map(({ name, source, sender }) => {
+      return { name, source: source.node, isToldOf: sender !== undefined };
+    }),
     now,
   );
   if (snapshot !== undefined) time.restore(snapshot);
