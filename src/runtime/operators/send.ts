@@ -39,7 +39,7 @@ export class SendOperator implements PartialReceiver {
 
   constructor(parts: SendParts) {
     this.#parts = parts;
-    this.#writer = new PassageWriter(parts.exchange);
+    this.#writer = new PassageWriter({ ...parts.exchange, sender: parts.sender });
   }
 
   receive(value: unknown, timestamp: number, key: Key | null): void {
@@ -90,9 +90,11 @@ export class SendOperator implements PartialReceiver {
   ): Uint8Array {
     const { context, exchange, held } = this.#parts;
     const passage = this.#passage;
-    const { order, rank } = context.place;
+    const { order, rank, task, turn } = context.place;
     passage.order = order === Number.NEGATIVE_INFINITY ? timestamp : order;
     passage.rank = rank;
+    passage.task = task;
+    passage.turn = turn;
     passage.time = timestamp;
     passage.watermark = held(context.settled);
     passage.origin = isPartial ? undefined : context.origin;
