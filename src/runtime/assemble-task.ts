@@ -109,7 +109,7 @@ function newContext(graph: Graph, now: number): OperatorContext {
     now,
     sourcePartition: 0,
     origin: undefined,
-    place: { ...firstPlace },
+    place: { ...firstPlace, sent: 0 },
     settled: Number.NEGATIVE_INFINITY,
     key: null,
     late: 0,

@@ -15,7 +15,7 @@ import {
   readPassage,
 } from './stages/exchange-record.ts';
 import { decodeMark, type Mark, unknownSender } from './stages/mark.ts';
-import { comparePlaces, recordRank } from './stages/place.ts';
+import { comparePlaces, firstPlace, recordRank } from './stages/place.ts';
 import { timeMax } from './time/time-max.ts';
 
 /** What an input needs of the log. */
@@ -43,6 +43,7 @@ export class PartitionInput implements Attempted {
   rank: number = recordRank;
   task = 0;
   turn = 0;
+  path: readonly number[] = firstPlace.path;
   /** The event time to which the input has come with it: its own, or that of who sent it. */
   progress = 0;
   offset = 0;
@@ -230,6 +231,7 @@ export class PartitionInput implements Attempted {
     this.rank = passage.rank;
     this.task = passage.task;
     this.turn = passage.turn;
+    this.path = passage.path;
     this.progress = passage.watermark + 1;
     return true;
   }

@@ -15,6 +15,7 @@ import type { Key, OperatorContext, PartialReceiver, Step } from '../operator.ts
 import type { Exchange } from '../stages/exchange.ts';
 import { newPassage, PassageWriter } from '../stages/exchange-record.ts';
 import { encodeMark, type Mark } from '../stages/mark.ts';
+import { nextPath } from '../stages/place.ts';
 import type { TopicOutput } from './topic-output.ts';
 
 export interface SendParts {
@@ -95,6 +96,7 @@ export class SendOperator implements PartialReceiver {
     passage.rank = rank;
     passage.task = task;
     passage.turn = turn;
+    passage.path = nextPath(context.place);
     passage.time = timestamp;
     passage.watermark = held(context.settled);
     passage.origin = isPartial ? undefined : context.origin;

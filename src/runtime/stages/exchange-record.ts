@@ -10,7 +10,8 @@
  *   1    event time            double; usual: the order. Infinite while the job is drained: then the
  *                              order is, and the time of the record is its event time
  *   2    rank of its place     double; usual: that of a record
- *   4    task and turn of it   usual: who sends it, 0
+ *   4    the rest of it        task, turn, length of the path less 1, path; usual: who sends it, 0,
+ *                              the first that it sends
  *   8    watermark             double; usual: the order - lag, less 1 with a rank
  *   16   origin                topic, partition and offset of the record that it came of
  *   32   partition             of that record, where something without a key may be written
@@ -24,13 +25,13 @@
 import type { Origin } from '../asking/open-calls.ts';
 import { CompactReader } from '../compact-bytes.ts';
 import type { Exchange } from './exchange.ts';
-import { firstPlace, type MovingPlace, recordRank } from './place.ts';
+import { firstPlace, type PlaceParts, recordRank } from './place.ts';
 
 const [hasTime, hasRank, hasTurn, hasWatermark] = [1, 2, 4, 8] as const;
 const [hasOrigin, hasPartition, isNull, isPartial, isMark] = [16, 32, 64, 128, 255] as const;
 
 /** A record on its way, besides its value; and its place. */
-export interface Passage extends MovingPlace {
+export interface Passage extends PlaceParts {
   /** Event time. */
   time: number;
   /** Where the sender's watermark stood before it. */
@@ -76,17 +77,15 @@ export class PassageWriter {
 
   /** A view of bytes that the next call overwrites. */
   write(passage: Passage, value: Uint8Array): Uint8Array {
-    this.#reserve(96 + value.length);
-    const { order, rank, task, turn, time, watermark, origin, partition } = passage;
+    const { order, rank, task, turn, path, time, watermark, origin, partition } = passage;
+    this.#reserve(96 + 8 * path.length + value.length);
     this.#end = 1;
     let flags = (passage.isNull ? isNull : 0) | (passage.isPartial ? isPartial : 0);
     if (order === Number.POSITIVE_INFINITY) flags |= this.#double(hasTime, order);
     else if (time !== order) flags |= this.#double(hasTime, time);
     if (rank !== recordRank) flags |= this.#double(hasRank, rank);
-    if (task !== this.#sender || turn !== 0) {
-      flags |= hasTurn;
-      this.#number(task);
-      this.#number(turn);
+    if (task !== this.#sender || turn !== 0 || path.length !== 1 || path[0] !== 0) {
+      flags |= this.#turn(passage);
     }
     if (watermark !== usualWatermark(passage, this.#lagMs)) {
       flags |= this.#double(hasWatermark, watermark);
@@ -110,6 +109,14 @@ export class PassageWriter {
     this.#number(partition);
     this.#number(offset);
     return hasOrigin;
+  }
+
+  #turn({ task, turn, path }: Passage): number {
+    this.#number(task);
+    this.#number(turn);
+    this.#number(path.length - 1);
+    for (const at of path) this.#number(at);
+    return hasTurn;
   }
 
   #double(flag: number, value: number): number {
@@ -144,6 +151,7 @@ export function readPassage(
   into.rank = recordRank;
   into.task = sender;
   into.turn = 0;
+  into.path = firstSent;
   into.isNull = (flags & isNull) !== 0;
   into.isPartial = (flags & isPartial) !== 0;
   into.origin = undefined;
@@ -158,6 +166,7 @@ export function readPassage(
   if ((flags & hasTurn) !== 0) {
     into.task = reader.number();
     into.turn = reader.number();
+    into.path = Array.from({ length: reader.number() + 1 }, () => reader.number());
   }
   into.watermark = (flags & hasWatermark) === 0 ? usualWatermark(into, lagMs) : reader.double();
   if ((flags & hasOrigin) !== 0) {
@@ -167,6 +176,9 @@ export function readPassage(
   if ((flags & hasPartition) !== 0) into.partition = reader.number();
   return start + 1 + reader.position;
 }
+
+/** The path of the first record that is sent at a place. */
+const firstSent: readonly number[] = [0];
 
 function readTime(time: number, into: Passage): void {
   if (Number.isFinite(time)) into.time = time;

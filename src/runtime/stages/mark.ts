@@ -44,7 +44,13 @@ export const unknownSender: Mark = {
 export type Told = number | '+' | '-';
 
 /** A place as JSON keeps it. */
-export type ToldPlace = readonly [order: Told, rank: Told, task: number, turn: number];
+export type ToldPlace = readonly [
+  order: Told,
+  rank: Told,
+  task: number,
+  turn: number,
+  ...path: readonly number[],
+];
 
 /** A mark as JSON keeps it. */
 export type ToldMark = readonly [
@@ -72,12 +78,12 @@ export function hear([state, place, watermark, isIdle, due, silence]: ToldMark):
   };
 }
 
-export function tellPlace({ order, rank, task, turn }: Place): ToldPlace {
-  return [said(order), said(rank), task, turn];
+export function tellPlace({ order, rank, task, turn, path }: Place): ToldPlace {
+  return [said(order), said(rank), task, turn, ...path];
 }
 
-export function hearPlace([order, rank, task, turn]: ToldPlace): Place {
-  return { order: heard(order), rank: heard(rank), task, turn };
+export function hearPlace([order, rank, task, turn, ...path]: ToldPlace): Place {
+  return { order: heard(order), rank: heard(rank), task, turn, path };
 }
 
 export function encodeMark(mark: Mark): Uint8Array {

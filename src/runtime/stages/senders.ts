@@ -17,7 +17,7 @@ export class Senders {
   readonly #inputs: readonly PartitionInput[];
   readonly #isShared: boolean;
   /** What was promised last: it never goes back. */
-  readonly #promised: MovingPlace = { ...firstPlace };
+  readonly #promised: MovingPlace = { ...firstPlace, sent: 0 };
   #awaited: readonly PartitionInput[] | undefined;
 
   constructor(inputs: readonly PartitionInput[]) {
@@ -87,15 +87,16 @@ export class Senders {
     }
     moveTo(this.#promised, now);
     if (next !== undefined) moveTo(this.#promised, next);
-    return { ...this.#promised };
+    return placeOf(this.#promised);
   }
 
-  snapshot(place: Place, receiversAt: number): SharedSnapshot {
+  snapshot(place: MovingPlace, receiversAt: number): SharedSnapshot {
     const senders = this.#inputs.flatMap(({ name, sender }) =>
       sender === undefined ? [] : [[name, tell(sender)] as const],
     );
     return {
       place: tellPlace(place),
+      sent: place.sent,
       receiversAt: said(receiversAt),
       senders: Object.fromEntries(senders),
     };
@@ -105,7 +106,10 @@ export class Senders {
   restore(snapshot: SharedSnapshot | undefined, place: MovingPlace): void {
     if (snapshot === undefined) return;
     const before = hearPlace(snapshot.place);
-    if (before.order < Number.POSITIVE_INFINITY) moveTo(place, before);
+    if (before.order < Number.POSITIVE_INFINITY) {
+      moveTo(place, before);
+      place.sent = snapshot.sent;
+    }
     for (const input of this.#inputs) {
       const told = snapshot.senders[input.name];
       if (told !== undefined && told[0] !== 'ended') input.sender = hear(told);
@@ -133,6 +137,7 @@ const noBound: Bound = {
   rank: Number.POSITIVE_INFINITY,
   task: Number.POSITIVE_INFINITY,
   turn: Number.POSITIVE_INFINITY,
+  path: [],
   atTies: true,
 };
 
@@ -149,8 +154,8 @@ function boundAt(place: Place | undefined, atTies: boolean): Bound {
 }
 
 /** Of an input too, which moves. */
-function placeOf({ order, rank, task, turn }: Place): Place {
-  return { order, rank, task, turn };
+function placeOf({ order, rank, task, turn, path }: Place): Place {
+  return { order, rank, task, turn, path };
 }
 
 function comesBefore(a: Bound, b: Bound): boolean {

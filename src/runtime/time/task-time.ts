@@ -66,6 +66,8 @@ export interface TimeSnapshot {
 
 export interface SharedSnapshot {
   readonly place: ToldPlace;
+  /** How many records it has sent there. */
+  readonly sent: number;
   /** How far those that read from it may have come. */
   readonly receiversAt: Told;
   /** By the name of the partition. */
