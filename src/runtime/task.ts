@@ -276,11 +276,14 @@ export class Task {
     const hasRead = this.#hasMoved;
     const hasCaughtUp = this.#hasCaughtUp();
     time.endEpoch(hasCaughtUp, hasRead, this.#epochBegan);
+    const { receiversAt } = this.#standing;
     this.#standing.endEpoch(
       { hasCaughtUp, drains: this.#decisions.isDraining, due: this.#decisions.nextEventTime() },
       hasRead || this.#hasHeard,
       this.#epochBegan,
     );
+    // Whoever goes on after this task must know that nobody waits for it, though nothing was read.
+    this.#timeChanged ||= this.#standing.receiversAt !== receiversAt;
     if (this.#timeChanged || hasRead || this.#due.movesTime) this.#keepTime();
     const { endsFiring } = this.#due;
     const { idle, watermark } = this.#decided;
