@@ -18,6 +18,7 @@ import type { OperatorContext } from './operator.ts';
 import { type InputLog, PartitionInput } from './partition-input.ts';
 import { firstPlace } from './stages/place.ts';
 import { lagOf } from './stages/plan.ts';
+import type { Bound } from './stages/senders.ts';
 import { type Sharing, Task } from './task.ts';
 import { TaskTime, type TimeSnapshot } from './time/task-time.ts';
 
@@ -38,6 +39,7 @@ export interface TaskOptions {
   /** Which task of its stage it is; undefined where the whole job is one task. */
   readonly place?: ChainPlace | undefined;
   readonly sharing?: Sharing | undefined;
+  readonly settling?: Bound | undefined;
   /** How far its watermark is behind what it reads, in ms; default: as the graph says. */
   readonly lagMs?: number | undefined;
   /** Where a partition of a source is read on; undefined: the task does not read it. */
@@ -80,6 +82,7 @@ export function assembleTask(options: TaskOptions): Task {
       recorder: sharing === undefined ? recorder : undefined,
       sharing,
       index: options.place?.index ?? 0,
+      settling: options.settling,
       lagMs,
       nowFollowsRecords: options.nowFollowsRecords ?? false,
       asking: new AsyncSteps(claim.task, chain.asking),

@@ -170,7 +170,7 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
 }
 
 /** Of each task: those of a stage share the job's memory; most jobs have one with much state. */
-function settingsOf({ graph }: Job, options: RunOptions, platform: Platform): TaskSettings {
+export function settingsOf({ graph }: Job, options: RunOptions, platform: Platform): TaskSettings {
   const tasks = Math.max(...planStages(graph).stages.map(({ parallelism }) => parallelism));
   const stateMemoryMax = (options.stateMemoryMax ?? stateMemoryDefaultOf(platform)) / tasks;
   return {

@@ -58,6 +58,8 @@ export interface TaskParts {
   readonly lagMs: number;
   /** Undefined where the whole job is this task. */
   readonly sharing: Sharing | undefined;
+  /** How far it reads, waiting for nobody, while its job is settled; else undefined. */
+  readonly settling: Bound | undefined;
   /**
    * Whether `now` is the latest timestamp of a record read so far, rather than a reading of the
    * clock: so it is in a replay, where nothing may depend on when it runs.
@@ -106,7 +108,7 @@ export class Task {
     const snapshot = parts.timeStore.get(onlyKey);
     parts.chain.timed.restore(parts.time.settled, snapshot?.steps);
     parts.context.settled = parts.time.settled;
-    this.#senders = new Senders(parts.inputs);
+    this.#senders = new Senders(parts.inputs, parts.settling);
     this.#senders.restore(snapshot?.shared, parts.context.place);
     this.#standing = new Standing(parts, this.#senders);
     const { shared } = snapshot ?? {};

@@ -1,5 +1,5 @@
 /** What a simulation writes to the log, and what it finds there. */
-import { MemoryBroker, RecordBatchBuilder, RecordCursor } from '../../src/broker/index.ts';
+import { type MemoryBroker, RecordBatchBuilder, RecordCursor } from '../../src/broker/index.ts';
 import { recordAt } from '../../src/runtime/index.ts';
 import { type InputRecord, type Output, type Outputs, outTopics, topics } from './shapes.ts';
 

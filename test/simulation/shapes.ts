@@ -108,7 +108,9 @@ function checkWindows(input: readonly InputRecord[], outputs: Outputs): string[]
   wrong.push(
     ...differences(
       'first',
-      totalsOf(counted.map((r) => [`${r.key} ${startOf(r.time, windowMs)}`, { n: 1, total: r.id }])),
+      totalsOf(
+        counted.map((r) => [`${r.key} ${startOf(r.time, windowMs)}`, { n: 1, total: r.id }]),
+      ),
       first.map(({ key, value }) => [`${key} ${value.windowStart}`, value]),
     ),
   );
@@ -232,7 +234,9 @@ function checkJoin(input: readonly InputRecord[], outputs: Outputs): string[] {
   }
   const areNear = (a: InputRecord, b: InputRecord) =>
     a.key === b.key && Math.abs(a.time - b.time) <= nearMs;
-  const pairs = left.flatMap((a) => right.filter((b) => areNear(a, b)).map((b) => `${a.id} ${b.id}`));
+  const pairs = left.flatMap((a) =>
+    right.filter((b) => areNear(a, b)).map((b) => `${a.id} ${b.id}`),
+  );
   const lonely = [
     ...left.filter((a) => !right.some((b) => areNear(a, b))).map((a) => `${a.id} 0`),
     ...right.filter((b) => !left.some((a) => areNear(a, b))).map((b) => `0 ${b.id}`),

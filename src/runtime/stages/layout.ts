@@ -40,8 +40,41 @@ export async function layoutFor(graph: Graph, broker: Broker): Promise<Layout | 
     await tryToWriteFirst(graph, plan, broker);
     recorded = recordedLayout(job, broker);
   }
-  requireLikeness(graph, plan, recorded);
+  if (isShared(plan) || isOfSeveral(recorded)) requireLikeness(graph, plan, recorded);
   return isShared(plan) ? recorded : undefined;
+}
+
+/** Whether a job that ran so has several tasks, or could have them. */
+export function isOfSeveral({ asked }: Pick<RecordedLayout, 'asked'>): boolean {
+  return asked.length > 1 || (asked[0] ?? 1) > 1;
+}
+
+/**
+ * For who has claimed a task: a job is rescaled while nobody can claim its tasks, so what holds now
+ * holds as long as the claim does. `generation`: of the task; undefined where it is the whole job.
+ */
+export function requireLayout(job: string, generation: number | undefined, broker: Broker): void {
+  const recorded = recordedLayout(job, broker);
+  const now = recorded !== undefined && isOfSeveral(recorded) ? recorded.generation : undefined;
+  if (recorded === undefined || now === generation) return;
+  throw new MillraceError(
+    'STATE_MISMATCH',
+    `Job "${job}" was rescaled since this process looked at it. Start it again.`,
+  );
+}
+
+/** All that the job has had, the newest last. */
+export function recordedLayouts(job: string, broker: Broker): readonly RecordedLayout[] {
+  const partition = { topic: layoutTopicOf(job), partition: 0 };
+  if (broker.describeTopic(partition.topic) === undefined) return [];
+  const layouts: RecordedLayout[] = [];
+  const cursor = new RecordCursor();
+  for (let offset = broker.startOf(partition); ; offset = cursor.endOffset()) {
+    const batches = broker.read(partition, offset, 1024 * 1024);
+    if (batches === undefined) return layouts;
+    cursor.reset(batches.bytes, batches.placeOf);
+    while (cursor.next()) if (cursor.offset >= offset) layouts.push(layoutAt(cursor));
+  }
 }
 
 /** The newest one; undefined where there is none. */
@@ -55,12 +88,14 @@ export function recordedLayout(job: string, broker: Broker): RecordedLayout | un
   const cursor = new RecordCursor();
   cursor.reset(batches.bytes, batches.placeOf);
   while (cursor.next()) {
-    if (cursor.offset !== last) continue;
-    const { bytes, valueStart, valueEnd } = cursor;
-    const text = Buffer.from(bytes.subarray(valueStart, valueEnd)).toString();
-    return JSON.parse(text) as RecordedLayout; // as written below
+    if (cursor.offset === last) return layoutAt(cursor);
   }
   return undefined;
+}
+
+function layoutAt({ bytes, valueStart, valueEnd }: RecordCursor): RecordedLayout {
+  const text = Buffer.from(bytes.subarray(valueStart, valueEnd)).toString();
+  return JSON.parse(text) as RecordedLayout; // as written below
 }
 
 /** Makes a layout the job's, for whoever has claimed `layoutTaskOf`. */
@@ -70,6 +105,7 @@ export async function writeLayout(
   { task, incarnation, epoch }: Claim,
   layout: RecordedLayout,
   clockMs: number,
+  requires: readonly Claim[] = [],
 ): Promise<void> {
   const builder = new RecordBatchBuilder();
   builder.append(clockMs, null, Buffer.from(JSON.stringify(layout)));
@@ -80,6 +116,7 @@ export async function writeLayout(
     ...{ task, incarnation, epoch: epoch + 1, clockMs },
     positions: [],
     appends: [append],
+    requires,
   });
 }
 
@@ -110,7 +147,7 @@ async function tryToWriteFirst(graph: Graph, plan: JobPlan, broker: Broker): Pro
 async function writeFirst(graph: Graph, plan: JobPlan, broker: Broker): Promise<void> {
   const { job } = graph;
   const topic = layoutTopicOf(job);
-  if (broker.describeTopic(topic) === undefined) await makeTopic(broker, topic);
+  if (broker.describeTopic(topic) === undefined) await makeLayoutTopic(broker, topic);
   const claim = await broker.claim(layoutTaskOf(job), { takeOver: true });
   if (recordedLayout(job, broker) === undefined) {
     const layout = recordOf(graph, plan, firstLayout(graph, broker));
@@ -119,7 +156,8 @@ async function writeFirst(graph: Graph, plan: JobPlan, broker: Broker): Promise<
   await broker.release(claim);
 }
 
-async function makeTopic(broker: Broker, topic: string): Promise<void> {
+/** Makes the topic of the layouts. */
+export async function makeLayoutTopic(broker: Broker, topic: string): Promise<void> {
   try {
     await broker.createTopic(topic, { internal: true });
   } catch (error) {

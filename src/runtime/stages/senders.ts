@@ -16,12 +16,15 @@ export interface Bound extends Place {
 export class Senders {
   readonly #inputs: readonly PartitionInput[];
   readonly #isShared: boolean;
+  readonly #settling: Bound | undefined;
   /** What was promised last: it never goes back. */
   readonly #promised: MovingPlace = { ...firstPlace, sent: 0 };
   #awaited: readonly PartitionInput[] | undefined;
 
-  constructor(inputs: readonly PartitionInput[]) {
+  /** `settling`: read so far, and wait for nobody. */
+  constructor(inputs: readonly PartitionInput[], settling?: Bound) {
     this.#inputs = inputs;
+    this.#settling = settling;
     this.#isShared = inputs.some(({ sender }) => sender !== undefined);
   }
 
@@ -60,6 +63,9 @@ export class Senders {
     const second = earliestOf(this.#inputs, first);
     let bound = boundAt(this.#inputs[second], first < second);
     const head = this.#inputs[first];
+    if (this.#settling !== undefined && head !== undefined) {
+      return this.#settledBound(head, bound, this.#settling);
+    }
     if (!this.#isShared || head === undefined) return bound;
     const drains = head.order === Number.POSITIVE_INFINITY;
     for (const [index, input] of this.#inputs.entries()) {
@@ -71,6 +77,13 @@ export class Senders {
     }
     if (isWithin(head, bound)) return bound;
     this.#awaited = this.#inputs.filter((input) => isAwaited(input, drains));
+    return undefined;
+  }
+
+  #settledBound(head: PartitionInput, next: Bound, last: Bound): Bound | undefined {
+    const bound = comesBefore(last, next) ? last : next;
+    if (isWithin(head, bound)) return bound;
+    this.#awaited = [];
     return undefined;
   }
 
