@@ -8,7 +8,7 @@
  *   partitions   of topics: as of who read them
  *   place        the last one
  */
-import { heard, said } from '../stages/mark.ts';
+import { heard, hearPlace, said, tellPlace } from '../stages/mark.ts';
 import { firstPlace, type MovingPlace, moveTo, type Place, recordRank } from '../stages/place.ts';
 import type { TimeSnapshot } from '../time/task-time.ts';
 
@@ -29,10 +29,10 @@ export function movedTime(
   const settled = Math.min(watermark, ...former.flatMap(({ snapshot }) => settledIn(snapshot)));
   const readers = former.filter((of) => of.stage === 0);
   const partitions = readers.flatMap(({ snapshot }) => Object.entries(snapshot.partitions));
-  const { order, rank } = lastPlaceOf(former);
   const ahead = former.map(({ snapshot }) => heard(snapshot.shared?.receiversAt ?? '-'));
   const shared = {
-    place: [said(order), said(rank)] as const,
+    place: tellPlace(lastPlaceOf(former)),
+    sent: 0,
     receiversAt: said(Math.max(watermark, ...ahead)),
     senders: {},
   };
@@ -46,19 +46,17 @@ export function movedTime(
 
 /** The last place to which the tasks that read topics have come. */
 export function lastPlaceOf(former: readonly FormerTime[]): Place {
-  const place: MovingPlace = { ...firstPlace };
+  const place: MovingPlace = { ...firstPlace, sent: 0 };
   for (const { stage, snapshot } of former) {
     if (stage !== 0) continue;
     const { shared, partitions } = snapshot;
     if (shared === undefined) {
       const highest = Object.values(partitions).map(([time]) => time ?? none);
-      moveTo(place, { order: Math.max(none, ...highest), rank: recordRank });
+      moveTo(place, { ...firstPlace, order: Math.max(none, ...highest), rank: recordRank });
       continue;
     }
-    const [order, rank] = shared.place;
-    if (heard(order) < Number.POSITIVE_INFINITY) {
-      moveTo(place, { order: heard(order), rank: heard(rank) }); // else the job was drained
-    }
+    const own = hearPlace(shared.place);
+    if (own.order < Number.POSITIVE_INFINITY) moveTo(place, own); // else the job was drained
   }
   return place;
 }
