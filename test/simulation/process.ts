@@ -1,6 +1,11 @@
 /** A process of a simulation, which runs its part of a job until it is stopped, or worse. */
-import { MemoryBroker, type Appended, type Commit } from '../../src/broker/index.ts';
-import { MillraceError, isMillraceError, messageOf, nodePlatform } from '../../src/platform/index.ts';
+import type { Appended, Commit, MemoryBroker } from '../../src/broker/index.ts';
+import {
+  isMillraceError,
+  MillraceError,
+  messageOf,
+  nodePlatform,
+} from '../../src/platform/index.ts';
 import type { Graph } from '../../src/runtime/graph.ts';
 import { JobRunner } from '../../src/runtime/job-runner.ts';
 import type { Choose } from '../support/choices.ts';
@@ -102,12 +107,16 @@ export class SimulatedJobProcess {
   #leave(): void {
     this.hasLeft = true;
     this.lane.isDead = true;
-    this.#options.trace(`${this.name} has ended${this.failure === undefined ? '' : ' by a failure'}`);
+    this.#options.trace(
+      `${this.name} has ended${this.failure === undefined ? '' : ' by a failure'}`,
+    );
   }
 
   get #isLive(): boolean {
     if (this.lane.isDead) return false;
-    return !this.lane.isFrozen || this.#options.scheduler.elapsedMs - this.#frozenAtMs < heartbeatMs;
+    return (
+      !this.lane.isFrozen || this.#options.scheduler.elapsedMs - this.#frozenAtMs < heartbeatMs
+    );
   }
 
   async #commit(
@@ -124,7 +133,9 @@ export class SimulatedJobProcess {
       trace(`${what}: ${isMillraceError(error) ? error.code : messageOf(error)}`);
       throw error;
     });
-    const to = of.positions.map(({ topic, partition, offset }) => `${topic}/${partition}@${offset}`);
+    const to = of.positions.map(
+      ({ topic, partition, offset }) => `${topic}/${partition}@${offset}`,
+    );
     trace(`${what} at ${scheduler.elapsedMs.toFixed(1)}: ${to.join(' ')}`);
     if (fate === 'unknown after') throw unknownOutcome(of);
     if (fate === 'kill after') return this.#die();

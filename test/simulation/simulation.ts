@@ -95,10 +95,10 @@ class Simulation {
 
   /** What must hold, whatever has happened. */
   async violations(): Promise<string[]> {
+    const outputs = readOutputs(this.#log);
     const layout = recordedLayout(this.#graph.job, this.#log);
     if (layout === undefined) return ['the job never began'];
     const tasks = tasksOf(this.#graph, layout).all.map(({ name }) => name);
-    const outputs = readOutputs(this.#log);
     return [
       ...this.#processes.flatMap(({ failures }) => failures),
       ...watermarksGoneBack(this.#log, tasks),
@@ -159,10 +159,16 @@ class Simulation {
     const process = awake[this.#choose(Math.max(1, awake.length))];
     const zombie = zombies[this.#choose(Math.max(1, zombies.length))];
     if (process === undefined || (awake.length < processesMax && this.#choose(3) === 0)) {
-      return this.#join();
+      this.#join();
+      return;
     }
-    if (zombie !== undefined && this.#choose(2) === 0) return this.#wake(zombie);
-    const what = (['leave', 'kill', 'freeze', 'jump', 'commit', 'commit'] as const)[this.#choose(6)];
+    if (zombie !== undefined && this.#choose(2) === 0) {
+      this.#wake(zombie);
+      return;
+    }
+    const what = (['leave', 'kill', 'freeze', 'jump', 'commit', 'commit'] as const)[
+      this.#choose(6)
+    ];
     if (what === undefined) return;
     this.#counts[what]++;
     if (what === 'commit') {
@@ -188,7 +194,9 @@ class Simulation {
     for (const process of this.#processes) if (process.isZombie) this.#wake(process);
     if (!this.#processes.some(({ isAwake, isLeaving }) => isAwake && !isLeaving)) this.#join();
     await this.#scheduler.run(this.#choose(3000));
-    const [last, ...others] = this.#processes.filter(({ isAwake, isLeaving }) => isAwake && !isLeaving);
+    const [last, ...others] = this.#processes.filter(
+      ({ isAwake, isLeaving }) => isAwake && !isLeaving,
+    );
     if (last === undefined) throw new Error(`nobody is left: ${this.#failures().join('\n')}`);
     for (const process of others) process.leave();
     this.#note(`${last.name} goes on to the end`);
@@ -220,7 +228,8 @@ class Simulation {
     const process = this.#start('reference', graph, log, scheduler);
     await scheduler.run(1000);
     process.leave({ drain: true });
-    if (!(await scheduler.run(endMs, () => process.hasLeft))) throw new Error('one task never ends');
+    if (!(await scheduler.run(endMs, () => process.hasLeft)))
+      throw new Error('one task never ends');
     if (process.failures.length > 0) throw new Error(`one task: ${process.failures.join()}`);
     return readOutputs(log);
   }
@@ -232,7 +241,9 @@ function differences(found: Outputs, expected: Outputs): string[] {
     const [of, reference] = [byKey(found, topic), byKey(expected, topic)];
     return [...new Set([...of.keys(), ...reference.keys()])].flatMap((key) => {
       const [a, b] = [of.get(key) ?? [], reference.get(key) ?? []];
-      const at = Array.from({ length: Math.max(a.length, b.length) }).findIndex((_, i) => a[i] !== b[i]);
+      const at = Array.from({ length: Math.max(a.length, b.length) }).findIndex(
+        (_, i) => a[i] !== b[i],
+      );
       if (at === -1) return [];
       return `${topic}: result ${at} of ${key} is ${a[at]}; that of one task is ${b[at]}`;
     });
