@@ -12,6 +12,7 @@ export default mergeConfig(
         MILLRACE_SEEDS: '2000',
         MILLRACE_KILLS: '2000',
         MILLRACE_SCHEDULES: '200000',
+        MILLRACE_SIMULATIONS: '5000',
         MILLRACE_STATE_RUNS: '20000',
         MILLRACE_SCRIPTS: '2000',
         MILLRACE_REPLAYS: '1000',

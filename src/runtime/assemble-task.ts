@@ -150,7 +150,9 @@ function openTime(
 ): TaskTime {
   const time = new TaskTime(
     inputs.map(({ name, source, sender }) => {
-      return { name, source: source.node, isToldOf: sender !== undefined };
+      const { exchange } = source.node;
+      const together = (exchange?.from ?? 0) > 0 ? exchange?.topic : undefined;
+      return { name, source: source.node, isToldOf: sender !== undefined, together };
     }),
     now,
   );

@@ -14,6 +14,7 @@ export function appendAll(log: MemoryBroker, records: readonly InputRecord[]): v
 }
 
 export function readOutputs(log: MemoryBroker): Outputs {
+  log.appendNow([]); // sees what processes have written last
   return new Map(outTopics.map((topic) => [topic, readTopic(log, topic)]));
 }
 
@@ -35,21 +36,27 @@ function readTopic(log: MemoryBroker, name: (typeof outTopics)[number]): Output[
 /** Where the watermark of a task has gone back, from one commit of it to the next. */
 export function watermarksGoneBack(log: MemoryBroker, tasks: readonly string[]): string[] {
   return tasks.flatMap((task) => {
-    let last = Number.NEGATIVE_INFINITY;
-    const partition = { topic: `__${task}-changelog`, partition: 0 };
-    if (log.describeTopic(partition.topic) === undefined) return [];
-    const wrong: string[] = [];
-    for (const { bytes, valueStart, valueEnd } of recordsOf(log, partition)) {
-      if (valueStart < 0) continue;
-      const text = Buffer.from(bytes.subarray(valueStart, valueEnd)).toString();
-      const found = /"watermark":(-?\d+|null),"settled"/.exec(text)?.[1];
-      if (found === undefined) continue;
-      const watermark = found === 'null' ? Number.NEGATIVE_INFINITY : Number(found);
-      if (watermark < last) wrong.push(`watermark of ${task}: from ${last} to ${watermark}`);
-      last = watermark;
-    }
-    return wrong;
+    const watermarks = watermarksOf(log, task);
+    return watermarks.flatMap((watermark, i) => {
+      const before = watermarks[i - 1] ?? watermark;
+      return watermark < before ? [`watermark of ${task}: from ${before} to ${watermark}`] : [];
+    });
   });
+}
+
+/** As its changelog has them, in its snapshots of time. */
+function watermarksOf(log: MemoryBroker, task: string): number[] {
+  const partition = { topic: `__${task}-changelog`, partition: 0 };
+  const watermarks: number[] = [];
+  if (log.describeTopic(partition.topic) === undefined) return watermarks;
+  for (const { bytes, valueStart, valueEnd } of recordsOf(log, partition)) {
+    if (valueStart < 0) continue;
+    const text = Buffer.from(bytes.subarray(valueStart, valueEnd)).toString();
+    const found = /"watermark":(-?\d+|null),"settled"/.exec(text)?.[1];
+    if (found === undefined) continue;
+    watermarks.push(found === 'null' ? Number.NEGATIVE_INFINITY : Number(found));
+  }
+  return watermarks;
 }
 
 function* recordsOf(

@@ -95,10 +95,10 @@ class Simulation {
 
   /** What must hold, whatever has happened. */
   async violations(): Promise<string[]> {
+    const outputs = readOutputs(this.#log);
     const layout = recordedLayout(this.#graph.job, this.#log);
     if (layout === undefined) return ['the job never began'];
     const tasks = tasksOf(this.#graph, layout).all.map(({ name }) => name);
-    const outputs = readOutputs(this.#log);
     return [
       ...this.#processes.flatMap(({ failures }) => failures),
       ...watermarksGoneBack(this.#log, tasks),
@@ -159,9 +159,13 @@ class Simulation {
     const process = awake[this.#choose(Math.max(1, awake.length))];
     const zombie = zombies[this.#choose(Math.max(1, zombies.length))];
     if (process === undefined || (awake.length < processesMax && this.#choose(3) === 0)) {
-      return this.#join();
+      this.#join();
+      return;
     }
-    if (zombie !== undefined && this.#choose(2) === 0) return this.#wake(zombie);
+    if (zombie !== undefined && this.#choose(2) === 0) {
+      this.#wake(zombie);
+      return;
+    }
     const what = (['leave', 'kill', 'freeze', 'jump', 'commit', 'commit'] as const)[
       this.#choose(6)
     ];

@@ -36,6 +36,11 @@ export interface TimedPartition {
   readonly source: SourceTime;
   /** Whether a task that sends what lies there tells how far it is. Default false. */
   readonly isToldOf?: boolean;
+  /**
+   * Of a partition that is idle only together with all others of this name: those who send them
+   * have heard the same, one sooner than another. Default: it is idle alone.
+   */
+  readonly together?: string | undefined;
 }
 
 export interface PartitionTime {
@@ -45,6 +50,7 @@ export interface PartitionTime {
   /** Event time of the next record; -Infinity where it is not there. */
   next: number;
   idle: boolean;
+  readonly together: string | undefined;
   /** Clock reading when the last record was read, or when the task began. */
   lastRecordMs: number;
 }
@@ -93,11 +99,12 @@ export class TaskTime {
   /** `now` is the clock reading at which the task begins: silence counts from here. */
   constructor(partitions: readonly TimedPartition[], now: number) {
     this.#names = partitions.map(({ name }) => name);
-    this.partitions = partitions.map(({ source, isToldOf = false }) => ({
+    this.partitions = partitions.map(({ source, isToldOf = false, together }) => ({
       source,
       highest: none,
       next: none,
       idle: !isToldOf,
+      together,
       lastRecordMs: now,
     }));
     this.#lastRecordMs = now;
@@ -111,7 +118,7 @@ export class TaskTime {
     let min = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.partitions.length; i++) {
       const partition = this.#at(i);
-      if (i !== index && !partition.idle) min = Math.min(min, watermarkOf(partition));
+      if (i !== index && !this.#isLeftOut(partition)) min = Math.min(min, watermarkOf(partition));
     }
     return min;
   }
@@ -255,6 +262,11 @@ export class TaskTime {
   /** The job's streams are quiet only when the most patient of its sources says so. */
   #quietAfterMs(): number {
     return Math.max(...this.partitions.map(({ source }) => source.quietAfterMs));
+  }
+
+  #isLeftOut({ idle, together }: PartitionTime): boolean {
+    if (!idle || together === undefined) return idle;
+    return this.partitions.every((of) => of.idle || of.together !== together);
   }
 
   #at(index: number): PartitionTime {
