@@ -25,7 +25,7 @@ import type { EpochRecorder } from './epoch-log.ts';
 import type { OperatorContext } from './operator.ts';
 import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
-import { heard } from './stages/mark.ts';
+import { heard, unknownSender } from './stages/mark.ts';
 import { moveTo, takeTurn } from './stages/place.ts';
 import { type Bound, isWithin, Senders } from './stages/senders.ts';
 import { Standing } from './stages/standing.ts';
@@ -108,6 +108,9 @@ export class Task {
     parts.context.settled = parts.time.settled;
     this.#senders = new Senders(parts.inputs);
     this.#senders.restore(snapshot?.shared, parts.context.place);
+    for (const [index, { sender }] of parts.inputs.entries()) {
+      if (sender === unknownSender) parts.time.await(index);
+    }
     this.#standing = new Standing(parts, this.#senders);
     const { shared } = snapshot ?? {};
     if (shared !== undefined) {
@@ -332,8 +335,22 @@ export class Task {
       if (asking.full !== undefined) return false;
       const bound = this.#senders.boundOf(first);
       if (bound === undefined) return true; // who sends must tell first that nothing comes before
-      if (!this.#runInput(first, bound)) return false;
+      if (!this.#letGo(first) || !this.#runInput(first, bound)) return false;
     }
+  }
+
+  /**
+   * Before what others have fired in a drain: those that have ended no longer hold up event time.
+   * False where time is up.
+   */
+  #letGo(first: number): boolean {
+    const { inputs, time } = this.#parts;
+    if (inputs[first]?.order !== Number.POSITIVE_INFINITY) return true;
+    for (const [index, { hasNext, sender }] of inputs.entries()) {
+      if (!hasNext && sender?.state === 'ended') time.letGo(index);
+    }
+    time.merge();
+    return this.#due.run();
   }
 
   /**
