@@ -26,7 +26,7 @@ import type { OperatorContext } from './operator.ts';
 import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
 import { heard, unknownSender } from './stages/mark.ts';
-import { moveTo, takeTurn } from './stages/place.ts';
+import { moveTo, recordRank, takeTurn } from './stages/place.ts';
 import { type Bound, isWithin, Senders } from './stages/senders.ts';
 import { Standing } from './stages/standing.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
@@ -364,6 +364,7 @@ export class Task {
     const othersMin = time.othersMin(index);
     while (input.hasNext && isWithin(input, bound)) {
       if (limit.endsBeforeRecord(this.#done) || !this.#goOnWithClock(input)) return false;
+      if (input.rank !== recordRank && !this.#due.runBefore(input)) return false;
       const { progress } = input;
       if (!this.#process(input)) return false;
       input.consume();

@@ -101,6 +101,13 @@ export function takeTurn(moving: MovingPlace, order: number, rank: number, task:
   moving.sent = 0;
 }
 
+/** When something was due that has fired there, and for which step: see `firingPlace`. */
+export function firedAt({ order, rank }: Place, lagMs: number): { time: number; step: number } {
+  if (Number.isFinite(order)) return { time: order - lagMs, step: rank };
+  const time = Math.floor(rank);
+  return { time, step: (rank - time) * steps };
+}
+
 /** Of what step `step` fires first at `time`, in task `task`. */
 export function firingPlace(
   time: number,
