@@ -16,6 +16,7 @@ export default mergeConfig(
         MILLRACE_STATE_RUNS: '20000',
         MILLRACE_SCRIPTS: '2000',
         MILLRACE_REPLAYS: '1000',
+        MILLRACE_SHARED_JOBS: '5000',
         MILLRACE_MEMBERS: '20000',
         MILLRACE_CRASH_STRIDE: '1',
       },

@@ -19,7 +19,8 @@ import { type InputLog, PartitionInput } from './partition-input.ts';
 import { firstPlace } from './stages/place.ts';
 import { lagOf } from './stages/plan.ts';
 import type { Bound } from './stages/senders.ts';
-import { type Sharing, Task } from './task.ts';
+import type { Sharing } from './stages/sharing.ts';
+import { Task } from './task.ts';
 import { TaskTime, type TimeSnapshot } from './time/task-time.ts';
 
 /** What a task needs of the log. */

@@ -15,8 +15,8 @@ import { policyOf } from './graph.ts';
 import type { TimedOperator } from './operator.ts';
 import type { MapAsyncOperator } from './operators/map-async.ts';
 import type { RecordErrors } from './record-errors.ts';
-import { firingPlace, takeTurn } from './stages/place.ts';
-import type { TaskParts } from './task.ts';
+import { firedAt, firingPlace, type Place, takeTurn } from './stages/place.ts';
+import type { TaskParts } from './task-parts.ts';
 
 type DueWorkParts = Pick<
   TaskParts,
@@ -76,6 +76,18 @@ export class DueWork {
       if (!this.#fireEvents() || !this.#doNext()) return false;
     }
     return true;
+  }
+
+  /**
+   * Before something that another task has fired: at one time upstream steps come before those
+   * behind them, so what is due then for steps before that one comes first. False where time is up.
+   */
+  runBefore(place: Place): boolean {
+    const { time, chain, lagMs } = this.#parts;
+    const fired = firedAt(place, lagMs);
+    if (time.watermark !== fired.time - 1) return true;
+    const areBefore = (operator: TimedOperator) => (chain.ranks.get(operator) ?? 0) < fired.step;
+    return chain.timed.advanceThose(fired.time, areBefore, (of) => this.#fire(of, 'event'));
   }
 
   /** Brings the operators to the task's watermark; false where time is up. */

@@ -13,68 +13,20 @@
  * the log, so that nothing of a failed epoch stays.
  */
 import type { Appended, Commit } from '../broker/index.ts';
-import { assert, type Clock } from '../platform/index.ts';
-import { onlyKey, type TaskState, type ValueStore } from '../state/index.ts';
+import { assert } from '../platform/index.ts';
+import { onlyKey } from '../state/index.ts';
 import type { Answer } from './asking/answer.ts';
 import type { AsyncSteps } from './asking/async-steps.ts';
-import type { Chain } from './chain.ts';
 import { CommitBuilder } from './commit-builder.ts';
 import { DueWork } from './due-work.ts';
-import type { EpochLimit } from './epoch-limit.ts';
-import type { EpochRecorder } from './epoch-log.ts';
-import type { OperatorContext } from './operator.ts';
-import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
+import { earliestOf, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
-import { heard } from './stages/mark.ts';
-import { moveTo, takeTurn } from './stages/place.ts';
+import { heard, unknownSender } from './stages/mark.ts';
+import { moveTo, recordRank, takeTurn } from './stages/place.ts';
 import { type Bound, isWithin, Senders } from './stages/senders.ts';
 import { Standing } from './stages/standing.ts';
-import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
+import type { TaskParts } from './task-parts.ts';
 import { type Decided, nothingDecided, TimeDecisions } from './time/time-decisions.ts';
-
-export interface TaskParts {
-  readonly name: string;
-  readonly job: string;
-  readonly incarnation: number;
-  /** The epoch that was committed last, and the clock reading that it used. */
-  readonly epoch: number;
-  readonly clockMs: number;
-  readonly broker: InputLog;
-  readonly clock: Clock;
-  readonly changelog: string;
-  readonly chain: Chain;
-  readonly context: OperatorContext;
-  /** In the order of topic and partition. */
-  readonly inputs: readonly PartitionInput[];
-  readonly time: TaskTime;
-  readonly state: TaskState;
-  readonly timeStore: ValueStore<TimeSnapshot>;
-  readonly limit: EpochLimit;
-  /** Undefined for a task that shares its job with others: nobody can repeat its epochs alone. */
-  readonly recorder: EpochRecorder | undefined;
-  /** Which of the tasks of its stage it is. */
-  readonly index: number;
-  /** How far the watermark is behind the record that is read next, in ms. */
-  readonly lagMs: number;
-  /** Undefined where the whole job is this task. */
-  readonly sharing: Sharing | undefined;
-  /** How far it reads, waiting for nobody, while its job is settled; else undefined. */
-  readonly settling: Bound | undefined;
-  /**
-   * Whether `now` is the latest timestamp of a record read so far, rather than a reading of the
-   * clock: so it is in a replay, where nothing may depend on when it runs.
-   */
-  readonly nowFollowsRecords: boolean;
-  readonly asking: AsyncSteps;
-}
-
-/** What a task knows of those that share its job. */
-export interface Sharing {
-  /** Whether all tasks that read the job's topics have read them to their ends. */
-  haveAllCaughtUp(): boolean;
-  /** Whether those that read from it are so far behind that it has to wait. */
-  isAhead(): boolean;
-}
 
 export class Task {
   readonly #parts: TaskParts;
@@ -110,6 +62,9 @@ export class Task {
     parts.context.settled = parts.time.settled;
     this.#senders = new Senders(parts.inputs, parts.settling);
     this.#senders.restore(snapshot?.shared, parts.context.place);
+    for (const [index, { sender }] of parts.inputs.entries()) {
+      if (sender === unknownSender) parts.time.await(index);
+    }
     this.#standing = new Standing(parts, this.#senders);
     const { shared } = snapshot ?? {};
     if (shared !== undefined) {
@@ -337,8 +292,22 @@ export class Task {
       if (asking.full !== undefined) return false;
       const bound = this.#senders.boundOf(first);
       if (bound === undefined) return true; // who sends must tell first that nothing comes before
-      if (!this.#runInput(first, bound)) return false;
+      if (!this.#letGo(first) || !this.#runInput(first, bound)) return false;
     }
+  }
+
+  /**
+   * Before what others have fired in a drain: those that have ended no longer hold up event time.
+   * False where time is up.
+   */
+  #letGo(first: number): boolean {
+    const { inputs, time } = this.#parts;
+    if (inputs[first]?.order !== Number.POSITIVE_INFINITY) return true;
+    for (const [index, { hasNext, sender }] of inputs.entries()) {
+      if (!hasNext && sender?.state === 'ended') time.letGo(index);
+    }
+    time.merge();
+    return this.#due.run();
   }
 
   /**
@@ -352,6 +321,7 @@ export class Task {
     const othersMin = time.othersMin(index);
     while (input.hasNext && isWithin(input, bound)) {
       if (limit.endsBeforeRecord(this.#done) || !this.#goOnWithClock(input)) return false;
+      if (input.rank !== recordRank && !this.#due.runBefore(input)) return false;
       const { progress } = input;
       if (!this.#process(input)) return false;
       input.consume();

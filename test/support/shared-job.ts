@@ -19,7 +19,8 @@ export interface SharedInput {
   readonly appends: readonly Append[];
 }
 
-export interface SharedRun extends Pick<RunOptions, 'epoch'> {
+export interface SharedRun {
+  readonly epoch?: RunOptions['epoch'] | undefined;
   readonly tasks: number;
   /** Wraps the log: for commits that fail. */
   readonly around?: (broker: Broker) => Broker;
@@ -63,7 +64,7 @@ export async function runShared(job: Job, input: SharedInput, how: SharedRun): P
     await machine.advance(portionsMs);
     broker.appendNow(appends);
   }
-  await machine.until(handle.stop({ drain: true }), 5, 600_000);
+  await machine.until(handle.stop({ drain: true }), 5, 60_000);
   const { lateRecords, failedRecords } = handle.metrics();
   return {
     outputs: Object.fromEntries(writtenBy(job).map((name) => [name, byKey(broker, name)])),

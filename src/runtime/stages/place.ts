@@ -13,8 +13,8 @@
  * the order is infinite, and times rank. Tasks own neighbouring partitions, and neighbouring groups
  * of keys, so that their order is the one in which a single task meets ties, and fires keys.
  *
- * What comes of a record in another task keeps the record's place, with a longer path. A single task
- * does all that comes of one thing before it goes on to the next one, and that is the order of
+ * What comes of a record in another task keeps the record's place, with a longer path. A single
+ * task does all that comes of one thing before it goes on to the next one, and that is the order of
  * paths: so branches of a stream that meet again do so as they would have there.
  */
 export interface Place {
@@ -107,6 +107,13 @@ export function takeTurn(moving: MovingPlace, order: number, rank: number, task:
     moving.path = ownPath;
   }
   moving.sent = 0;
+}
+
+/** When something was due that has fired there, and for which step: see `firingPlace`. */
+export function firedAt({ order, rank }: Place, lagMs: number): { time: number; step: number } {
+  if (Number.isFinite(order)) return { time: order - lagMs, step: rank };
+  const time = Math.floor(rank);
+  return { time, step: (rank - time) * steps };
 }
 
 /** Of what step `step` fires first at `time`, in task `task`. */

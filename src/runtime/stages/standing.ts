@@ -2,7 +2,7 @@
  * How far a task is, among those that share its job: what it tells those that read from it, at once
  * where somebody may wait for that, else at most every 50 ms.
  */
-import type { TaskParts } from '../task.ts';
+import type { TaskParts } from '../task-parts.ts';
 import type { Mark } from './mark.ts';
 import { comparePlaces, firingPlace, firstPlace, type Place } from './place.ts';
 import type { Senders } from './senders.ts';

@@ -134,6 +134,16 @@ export class TaskTime {
     return { ms: now - this.#lastRecordMs, since: this.#quietBase };
   }
 
+  /** Nothing more comes of a partition, and it is not to hold up the others. */
+  letGo(index: number): void {
+    this.#at(index).idle = true;
+  }
+
+  /** Something may come of a partition, whatever was known of it before. */
+  await(index: number): void {
+    this.#at(index).idle = false;
+  }
+
   /** What the task that sends a partition its records has told. */
   hear(index: number, { watermark, isIdle, silence }: Mark, hasNext: boolean, now: number): void {
     const partition = this.#at(index);
