@@ -6,6 +6,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sumOfWindows } from './counted.ts';
+import type { Death } from './shared-job.ts';
 import type { Sharer } from './sharer-process.ts';
 import { Shared, taskNames } from './sharing.ts';
 
@@ -68,13 +69,62 @@ async function finish(shared: Shared, last: Sharer): Promise<void> {
   expect(await sumOfWindows(shared.log)).toEqual({ trips: shared.sent, twice: [] });
 }
 
+/** Stands still until its tasks are taken; then it finds out, and gets its part again. */
+async function standsStill(shared: Shared, first: Sharer, second: Sharer): Promise<void> {
+  await leavesTo(first, shared, async () => second.child.kill('SIGSTOP'));
+  const taken = shared.incarnations();
+  second.child.kill('SIGCONT');
+  await shared.untilHeld([first, half], [second, half]);
+  for (const task of shared.heldBy(first)) expect(shared.incarnations()[task]).toBe(taken[task]);
+  await shared.untilCounted();
+  await tellsTruly(shared, first, second);
+}
+
+/** A thread of a process dies. Tasks of others go on, and its own begin again in that process. */
+async function losesThread(shared: Shared, sharer: Sharer, how: Death): Promise<void> {
+  await sharer.until((tasks) => tasks.every(({ state }) => state !== 'starting'));
+  const dying = sharer.tasks.find(({ stage, state }) => stage === 0 && state === 'running');
+  const inThread = sharer.tasks.filter(({ thread }) => thread === dying?.thread);
+  const lost = inThread.map(({ task }) => task);
+  const others = taskNames.filter((task) => !lost.includes(task));
+  const before = { lost: shared.incarnations(lost), others: shared.incarnations(others) };
+  const errors = sharer.errors.length;
+
+  shared.sendDeath(Number(dying?.task.at(-1)), how);
+  await sharer.until(() => sharer.errors.length >= errors + lost.length);
+  const readers = others.filter((task) => task.startsWith('shared.0-0'));
+  const epochs = shared.epochs(readers);
+  await shared.until(() => shared.epochs(readers).every((of, i) => of > (epochs[i] ?? 0)));
+  expect(shared.incarnations(lost)).toEqual(before.lost); // still dead, while others commit
+
+  await shared.until(() =>
+    lost.every((task) => shared.incarnations([task])[task] === (before.lost[task] ?? 0) + 1),
+  );
+  await shared.untilCounted();
+  expect(shared.incarnations(others)).toEqual(before.others);
+}
+
 describe('processes that share a job', () => {
   test('take a fair part, keep what they have, leave, are killed, and stand still', async () => {
     const { shared, first } = await begin();
     const second = await joins(shared, first);
     await leavesTo(first, shared, () => second.leave());
     const third = await joins(shared, first);
+    await standsStill(shared, first, third);
     await leavesTo(first, shared, () => third.kill());
     await finish(shared, first);
+  });
+
+  test('lose threads, which take nothing else down, and go on after all were killed', async () => {
+    const { shared, first } = await begin(2);
+    const second = await joins(shared, first, 2);
+    await losesThread(shared, second, 'exit');
+    await losesThread(shared, second, 'throw');
+    await Promise.all([first.kill(), second.kill()]);
+    const again = [shared.join(2), shared.join(2)] as const;
+    await shared.untilHeld([again[0], half], [again[1], half]);
+    await shared.untilCounted();
+    await leavesTo(again[1], shared, () => again[0].leave());
+    await finish(shared, again[1]);
   });
 });
