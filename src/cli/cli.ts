@@ -75,6 +75,7 @@ function program(terminal: Terminal): Command {
     .showHelpAfterError('(add --help for what there is)')
     .exitOverride();
   addRun(main, terminal);
+  addStatus(main, terminal);
   addReplay(main, terminal);
   addTopics(main, terminal);
   addProduce(main, terminal);
@@ -110,6 +111,17 @@ function addRun(main: Command, terminal: Terminal): void {
     .option('--quiet', 'print no status lines')
     .action(async (file: string, options) =>
       (await import('./commands/run.ts')).runFile(file, options, terminal),
+    );
+}
+
+function addStatus(main: Command, terminal: Terminal): void {
+  main
+    .command('status [job]')
+    .description('show which process runs each task of the jobs, and how far it is behind')
+    .option(...dataOption, dataDefault)
+    .option('--json', 'one JSON object for each task')
+    .action(async (job: string | undefined, options) =>
+      (await import('./commands/status.ts')).status(job, options, terminal),
     );
 }
 

@@ -79,6 +79,7 @@ export function assembleTask(options: TaskOptions): Task {
       limit,
       recorder: sharing === undefined ? recorder : undefined,
       sharing,
+      index: options.place?.index ?? 0,
       lagMs,
       nowFollowsRecords: options.nowFollowsRecords ?? false,
       asking: new AsyncSteps(claim.task, chain.asking),
@@ -108,7 +109,7 @@ function newContext(graph: Graph, now: number): OperatorContext {
     now,
     sourcePartition: 0,
     origin: undefined,
-    place: { ...firstPlace },
+    place: { ...firstPlace, sent: 0 },
     settled: Number.NEGATIVE_INFINITY,
     key: null,
     late: 0,
@@ -116,13 +117,16 @@ function newContext(graph: Graph, now: number): OperatorContext {
   };
 }
 
-function openInputs({ broker, positionOf }: TaskOptions, chain: Chain): PartitionInput[] {
+function openInputs({ broker, place, positionOf }: TaskOptions, chain: Chain): PartitionInput[] {
   const inputs = chain.sources.flatMap((source) => {
     const { name: topic } = source.node.topic;
     const partitions = broker.describeTopic(topic)?.partitions ?? [];
+    const senders = partitions.length / (place?.tasks ?? 1);
     return partitions.flatMap(({ partition }) => {
       const position = positionOf({ topic, partition }, source);
-      return position === undefined ? [] : new PartitionInput(broker, source, partition, position);
+      if (position === undefined) return [];
+      const sender = partition % senders;
+      return new PartitionInput(broker, source, partition, position, sender);
     });
   });
   return inputs.sort(compareInputs);
@@ -142,7 +146,9 @@ function openTime(
   snapshot: TimeSnapshot | undefined,
 ): TaskTime {
   const time = new TaskTime(
-    inputs.map((input) => ({ name: input.name, source: input.source.node })),
+    inputs.map(({ name, source, sender }) => {
+      return { name, source: source.node, isToldOf: sender !== undefined };
+    }),
     now,
   );
   if (snapshot !== undefined) time.restore(snapshot);

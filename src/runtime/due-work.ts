@@ -15,12 +15,12 @@ import { policyOf } from './graph.ts';
 import type { TimedOperator } from './operator.ts';
 import type { MapAsyncOperator } from './operators/map-async.ts';
 import type { RecordErrors } from './record-errors.ts';
-import { firingPlace, moveTo } from './stages/place.ts';
+import { firingPlace, takeTurn } from './stages/place.ts';
 import type { TaskParts } from './task.ts';
 
 type DueWorkParts = Pick<
   TaskParts,
-  'asking' | 'broker' | 'chain' | 'context' | 'lagMs' | 'limit' | 'time'
+  'asking' | 'broker' | 'chain' | 'context' | 'index' | 'lagMs' | 'limit' | 'time'
 >;
 
 export class DueWork {
@@ -108,13 +108,24 @@ export class DueWork {
 
   /** What fires by the clock stands where the task is; what event time made due, at its time. */
   #place(operator: TimedOperator, kind: 'event' | 'processing'): void {
-    const { context, time, chain, lagMs } = this.#parts;
+    const { context, time, chain, index: task, lagMs } = this.#parts;
     context.settled = time.settled;
-    if (kind === 'processing') return;
+    if (kind === 'processing') {
+      this.#takeTurn();
+      return;
+    }
     const due = Math.ceil(operator.nextEventTime());
     const drains = context.place.order === Number.POSITIVE_INFINITY;
-    moveTo(context.place, firingPlace(due, chain.ranks.get(operator) ?? 0, lagMs, drains));
+    const step = chain.ranks.get(operator) ?? 0;
+    const { order, rank } = firingPlace(due, { step, task, lagMs }, drains);
+    takeTurn(context.place, order, rank, task);
     if (due - 1 > time.settled) context.settled = due - 1;
+  }
+
+  /** The next one where the task is. */
+  #takeTurn(): void {
+    const { context, index } = this.#parts;
+    takeTurn(context.place, context.place.order, context.place.rank, index);
   }
 
   /** Passes on the next result of a step. */
@@ -126,6 +137,7 @@ export class DueWork {
     const delivery = origin && new CameOf(broker, call, origin);
     const [policy] = chain.sources.flatMap(({ node }) => policyOf(node, origin?.topic ?? '') ?? []);
     context.settled = time.settled;
+    this.#takeTurn();
     this.#errors.enter(delivery);
     if (delivery === undefined || policy === undefined) {
       step.deliver(call);

@@ -51,6 +51,7 @@ export {
   openLog,
   type RecordsOptions,
 } from './log.ts';
+export { jobOfTask } from './members/names.ts';
 export { TopicOutput } from './operators/topic-output.ts';
 export { type QueryOptions, type QueryResult, query } from './query/query.ts';
 export type { SqlParameters, SqlValue } from './query/select.ts';

@@ -164,7 +164,7 @@ export class JobRunner implements JobHandle {
     try {
       this.#shared = await this.#untilItPasses(() => this.#prepare());
       this.#isPrepared = true;
-      if (this.#shared === undefined) await this.#start(taskNameOf(this.job), 0, false).done;
+      if (this.#shared === undefined) await this.#start(taskNameOf(this.job), 0).done;
       else await this.#runShared(this.#shared);
       this.#end = 'stopped';
     } catch (error) {
@@ -230,9 +230,9 @@ export class JobRunner implements JobHandle {
   }
 
   /** A task that falls to this process, until it is given up or lost. */
-  async #runTask(job: JobTasks, { task, signal, takeOver }: TaskRun): Promise<void> {
+  async #runTask(job: JobTasks, { task, signal, ...turn }: TaskRun): Promise<void> {
     const stage = job.all.find(({ name }) => name === task)?.stage.index ?? 0;
-    const runner = this.#start(task, stage, takeOver);
+    const runner = this.#start(task, stage, turn);
     signal.addEventListener('abort', () => void runner.stop().catch(() => {}));
     try {
       await runner.done;
@@ -249,14 +249,19 @@ export class JobRunner implements JobHandle {
     });
   }
 
-  #start(task: string, stage: number, takeOver: boolean): TaskRunner {
+  #start(task: string, stage: number, turn?: Pick<TaskRun, 'takeOver' | 'claimed'>): TaskRunner {
     const { settings, platform } = this.#options;
     const place = this.#hosts.take(stage);
     const layout = this.#shared?.layout;
     const runner = new TaskRunner({
       clock: platform.clock,
       host: place.host,
-      spec: { task, layout, settings: { ...settings, takeOver: takeOver || settings.takeOver } },
+      spec: {
+        task,
+        layout,
+        settings: { ...settings, takeOver: turn?.takeOver ?? settings.takeOver },
+      },
+      onClaimed: (incarnation) => turn?.claimed(incarnation),
       onError: (error) => {
         if (layout === undefined || !isElsewhere(error)) this.#keepError(error);
       },

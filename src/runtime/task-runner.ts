@@ -22,6 +22,8 @@ export interface TaskRunnerOptions {
   onError(error: unknown): void;
   /** Told of each change of its state. */
   onState(): void;
+  /** Told each time that the task has been claimed. */
+  onClaimed?(incarnation: number): void;
   /** Told that something has moved; perhaps very often. */
   onChange(): void;
 }
@@ -115,7 +117,8 @@ export class TaskRunner {
   #start(): RunningTask {
     const { host, spec, onError, onChange } = this.#options;
     const task = host.start(spec, {
-      onStarted: () => {
+      onStarted: (incarnation) => {
+        this.#options.onClaimed?.(incarnation);
         this.#migration = undefined;
         if (this.#stop === undefined) this.#setState('running');
       },

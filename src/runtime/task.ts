@@ -26,7 +26,7 @@ import type { OperatorContext } from './operator.ts';
 import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
 import { heard } from './stages/mark.ts';
-import { moveTo } from './stages/place.ts';
+import { moveTo, takeTurn } from './stages/place.ts';
 import { type Bound, isWithin, Senders } from './stages/senders.ts';
 import { Standing } from './stages/standing.ts';
 import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
@@ -52,6 +52,8 @@ export interface TaskParts {
   readonly limit: EpochLimit;
   /** Undefined for a task that shares its job with others: nobody can repeat its epochs alone. */
   readonly recorder: EpochRecorder | undefined;
+  /** Which of the tasks of its stage it is. */
+  readonly index: number;
   /** How far the watermark is behind the record that is read next, in ms. */
   readonly lagMs: number;
   /** Undefined where the whole job is this task. */
@@ -274,11 +276,14 @@ export class Task {
     const hasRead = this.#hasMoved;
     const hasCaughtUp = this.#hasCaughtUp();
     time.endEpoch(hasCaughtUp, hasRead, this.#epochBegan);
+    const { receiversAt } = this.#standing;
     this.#standing.endEpoch(
       { hasCaughtUp, drains: this.#decisions.isDraining, due: this.#decisions.nextEventTime() },
       hasRead || this.#hasHeard,
       this.#epochBegan,
     );
+    // Whoever goes on after this task must know that nobody waits for it, though nothing was read.
+    this.#timeChanged ||= this.#standing.receiversAt !== receiversAt;
     if (this.#timeChanged || hasRead || this.#due.movesTime) this.#keepTime();
     const { endsFiring } = this.#due;
     const { idle, watermark } = this.#decided;
@@ -373,8 +378,12 @@ export class Task {
     context.sourcePartition = input.sourcePartition;
     context.origin = input.origin;
     context.settled = this.#parts.time.watermark;
-    moveTo(context.place, input);
     const { node } = input.source;
+    if (node.exchange === undefined) {
+      takeTurn(context.place, input.order, input.rank, this.#parts.index);
+    } else {
+      moveTo(context.place, input);
+    }
     let isDone = true;
     if (this.#errors.mayFail(node)) {
       isDone = this.#errors.runRecord(input, () => receive(input));

@@ -3,12 +3,13 @@
 import type { Broker, TopicPartition } from '../../broker/index.ts';
 import { isMillraceError, MillraceError } from '../../platform/index.ts';
 import type { Graph, SourceNode } from '../graph.ts';
+import { stageTaskOf } from '../members/names.ts';
 import type { Exchange } from './exchange.ts';
 import { type JobPlan, planStages, type Stage } from './plan.ts';
 
 /** How many tasks each stage has: fixed until the job is rescaled. */
 export interface Layout {
-  /** Counts the rescalings; part of the names of tasks and internal topics. */
+  /** Counts the layouts that the job has had, from 1; part of names of tasks and topics. */
   readonly generation: number;
   /** By stage. */
   readonly tasks: readonly number[];
@@ -50,7 +51,8 @@ export function tasksOf(graph: Graph, layout: Layout): JobTasks {
   const all = stages.flatMap((stage) => {
     const tasks = layout.tasks[stage.index] ?? 1;
     return Array.from({ length: tasks }, (_, index) => {
-      const shared = `${job}.${layout.generation}-${stage.index}-${index}`;
+      const { generation } = layout;
+      const shared = stageTaskOf({ job, generation, stage: stage.index, index });
       return { name: isShared(plan) ? shared : taskNameOf(job), stage, index, tasks };
     });
   });
@@ -64,7 +66,7 @@ export function firstLayout(graph: Graph, broker: Pick<Broker, 'describeTopic'>)
   const tasks = stages.map(({ index, parallelism }) =>
     index === 0 ? Math.max(1, Math.min(parallelism, readable)) : parallelism,
   );
-  return { generation: 0, tasks };
+  return { generation: 1, tasks };
 }
 
 /** All partitions of the topics that a job reads, in the order in which ties are merged. */

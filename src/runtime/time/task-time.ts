@@ -8,7 +8,8 @@
  * - A partition's watermark is (the highest event time read, or that of its next record if it is
  *   there) minus the out-of-orderness minus 1 ms. The task's is the minimum over partitions that
  *   are not idle, and never goes back.
- * - A partition without any record is idle from the start. Another one becomes idle when the task
+ * - A partition without any record is idle from the start, unless another task has yet to tell
+ *   whether there is something. Another one becomes idle when the task
  *   has caught up with all of its input and the partition has been silent for `idleAfterMs`. So a
  *   replay of input that is there never asks the clock. A record makes it active again.
  * - When every partition is caught up and silent for `quietAfterMs`, the watermark goes on with the
@@ -21,13 +22,20 @@
  * exactly.
  */
 
-import type { Mark, Silence, Told, ToldMark } from '../stages/mark.ts';
+import type { Mark, Silence, Told, ToldMark, ToldPlace } from '../stages/mark.ts';
 
 /** How one source treats time. */
 export interface SourceTime {
   readonly outOfOrdernessMs: number;
   readonly idleAfterMs: number;
   readonly quietAfterMs: number;
+}
+
+export interface TimedPartition {
+  readonly name: string;
+  readonly source: SourceTime;
+  /** Whether a task that sends what lies there tells how far it is. Default false. */
+  readonly isToldOf?: boolean;
 }
 
 export interface PartitionTime {
@@ -57,7 +65,9 @@ export interface TimeSnapshot {
 }
 
 export interface SharedSnapshot {
-  readonly place: readonly [order: Told, rank: Told];
+  readonly place: ToldPlace;
+  /** How many records it has sent there. */
+  readonly sent: number;
   /** How far those that read from it may have come. */
   readonly receiversAt: Told;
   /** By the name of the partition. */
@@ -81,16 +91,13 @@ export class TaskTime {
   #isQuiet = false;
 
   /** `now` is the clock reading at which the task begins: silence counts from here. */
-  constructor(
-    partitions: readonly { readonly name: string; readonly source: SourceTime }[],
-    now: number,
-  ) {
+  constructor(partitions: readonly TimedPartition[], now: number) {
     this.#names = partitions.map(({ name }) => name);
-    this.partitions = partitions.map(({ source }) => ({
+    this.partitions = partitions.map(({ source, isToldOf = false }) => ({
       source,
       highest: none,
       next: none,
-      idle: true,
+      idle: !isToldOf,
       lastRecordMs: now,
     }));
     this.#lastRecordMs = now;

@@ -89,7 +89,7 @@ class LocalTask implements RunningTask {
       const loop = await this.#open();
       if (loop === undefined) return;
       this.#loop = loop;
-      if (this.#stop === undefined) this.#events.onStarted?.();
+      if (this.#stop === undefined) this.#events.onStarted?.(loop.task.parts.incarnation);
       else loop.stop(this.#stop.drain);
       await loop.run();
     } finally {

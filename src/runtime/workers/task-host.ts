@@ -48,8 +48,8 @@ export interface TaskStatus {
 
 /** Who wants to hear of a task; nothing is told after `done`. */
 export interface TaskEvents {
-  /** It is claimed and recovered, and reads. */
-  onStarted?(): void;
+  /** It is claimed, as this incarnation, and recovered; and reads. */
+  onStarted?(incarnation: number): void;
   /** After each change; perhaps very often. */
   onChange?(): void;
   /** After changes: at most ten a second, and once in the end. */

@@ -135,7 +135,7 @@ class RemoteTask implements RunningTask {
     const events = this.#events;
     switch (report.kind) {
       case 'started':
-        events.onStarted?.();
+        events.onStarted?.(report.incarnation);
         break;
       case 'progress':
         this.#status = report.status;
