@@ -22,6 +22,7 @@ import { CommitBuilder } from './commit-builder.ts';
 import { DueWork } from './due-work.ts';
 import type { EpochLimit } from './epoch-limit.ts';
 import type { EpochRecorder } from './epoch-log.ts';
+import type { SourceNode } from './graph.ts';
 import type { OperatorContext } from './operator.ts';
 import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
@@ -115,7 +116,9 @@ export class Task {
     }
     this.#due = new DueWork(parts, this.#errors);
     this.#decisions = new TimeDecisions(parts, this.#senders, this.#due);
-    for (const input of parts.inputs) this.#errors.passOver(input, () => this.#countRead());
+    for (const input of parts.inputs) {
+      this.#errors.passOver(input, () => this.#countRead(input.source.node));
+    }
   }
 
   get parts(): TaskParts {
@@ -391,13 +394,14 @@ export class Task {
       receive(input);
     }
     this.#errors.leave();
-    if (isDone) this.#countRead();
+    if (isDone) this.#countRead(node);
     return isDone;
   }
 
-  #countRead(): void {
+  /** What comes from other tasks of the job was read by them. */
+  #countRead({ exchange }: SourceNode): void {
     this.#done.records++;
-    this.#recordsRead++;
+    if (exchange === undefined) this.#recordsRead++;
   }
 }
 
