@@ -19,6 +19,7 @@ import type { Answer } from './asking/answer.ts';
 import type { AsyncSteps } from './asking/async-steps.ts';
 import { CommitBuilder } from './commit-builder.ts';
 import { DueWork } from './due-work.ts';
+import type { SourceNode } from './graph.ts';
 import { earliestOf, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
 import { heard, unknownSender } from './stages/mark.ts';
@@ -72,7 +73,9 @@ export class Task {
     }
     this.#due = new DueWork(parts, this.#errors);
     this.#decisions = new TimeDecisions(parts, this.#senders, this.#due);
-    for (const input of parts.inputs) this.#errors.passOver(input, () => this.#countRead());
+    for (const input of parts.inputs) {
+      this.#errors.passOver(input, () => this.#countRead(input.source.node));
+    }
   }
 
   get parts(): TaskParts {
@@ -363,13 +366,14 @@ export class Task {
       receive(input);
     }
     this.#errors.leave();
-    if (isDone) this.#countRead();
+    if (isDone) this.#countRead(node);
     return isDone;
   }
 
-  #countRead(): void {
+  /** What comes from other tasks of the job was read by them. */
+  #countRead({ exchange }: SourceNode): void {
     this.#done.records++;
-    this.#recordsRead++;
+    if (exchange === undefined) this.#recordsRead++;
   }
 }
 
