@@ -362,7 +362,9 @@ export class Task {
     const input = inputs[index];
     assert(input !== undefined, 'the earliest input exists');
     const othersMin = time.othersMin(index);
+    const drains = input.order === Number.POSITIVE_INFINITY;
     while (input.hasNext && isWithin(input, bound)) {
+      if (!drains && input.order === Number.POSITIVE_INFINITY) return true; // see #letGo
       if (limit.endsBeforeRecord(this.#done) || !this.#goOnWithClock(input)) return false;
       if (input.rank !== recordRank && !this.#due.runBefore(input)) return false;
       const { progress } = input;
