@@ -7,8 +7,8 @@
  *                   | flags | what differs from what is usual       | the value    |
  *                   +-------+---------------------------------------+--------------+
  *
- *   1    event time            double; usual: the order. Infinite while the job is drained: then the
- *                              order is, and the time of the record is its event time
+ *   1    event time            double; usual: the order. Infinite while the job is drained: then
+ *                              the order is, and the time of the record is its event time
  *   2    rank of its place     double; usual: that of a record
  *   4    the rest of it        task, turn, length of the path less 1, path; usual: who sends it, 0,
  *                              the first that it sends

@@ -13,8 +13,8 @@
  * the order is infinite, and times rank. Tasks own neighbouring partitions, and neighbouring groups
  * of keys, so that their order is the one in which a single task meets ties, and fires keys.
  *
- * What comes of a record in another task keeps the record's place, with a longer path. A single task
- * does all that comes of one thing before it goes on to the next one, and that is the order of
+ * What comes of a record in another task keeps the record's place, with a longer path. A single
+ * task does all that comes of one thing before it goes on to the next one, and that is the order of
  * paths: so branches of a stream that meet again do so as they would have there.
  */
 export interface Place {
@@ -78,6 +78,12 @@ export function moveTo(moving: MovingPlace, place: Place): void {
   moving.turn = place.turn;
   moving.path = place.path;
   moving.sent = 0;
+}
+
+/** Goes on to a record that task `task` reads: of a topic, or on its way from another task. */
+export function arriveAt(moving: MovingPlace, record: Place, task: number): void {
+  if (record.path.length > 0) moveTo(moving, record);
+  else takeTurn(moving, record.order, record.rank, task);
 }
 
 /** Of the next record that is sent. */
