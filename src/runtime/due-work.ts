@@ -14,13 +14,22 @@ import type { EpochCounts } from './epoch-limit.ts';
 import { policyOf } from './graph.ts';
 import type { TimedOperator } from './operator.ts';
 import type { MapAsyncOperator } from './operators/map-async.ts';
+import type { PartitionInput } from './partition-input.ts';
 import type { RecordErrors } from './record-errors.ts';
-import { firedAt, firingPlace, type Place, takeTurn } from './stages/place.ts';
+import { firedAt, firedAt, firingPlace, firingPlace, type Place, type Place, recordRank, takeTurn, takeTurn } from './stages/place.ts';
 import type { TaskParts } from './task-parts.ts';
 
 type DueWorkParts = Pick<
   TaskParts,
-  'asking' | 'broker' | 'chain' | 'context' | 'index' | 'lagMs' | 'limit' | 'time'
+  | 'asking'
+  | 'broker'
+  | 'chain'
+  | 'context'
+  | 'index'
+  | 'lagMs'
+  | 'limit'
+  | 'nowFollowsRecords'
+  | 'time'
 >;
 
 export class DueWork {
@@ -79,10 +88,19 @@ export class DueWork {
   }
 
   /**
-   * Before something that another task has fired: at one time upstream steps come before those
-   * behind them, so what is due then for steps before that one comes first. False where time is up.
+   * Before a record: what is due by its timestamp, in a replay; and before something that another
+   * task has fired, what is due at the same time for steps before that one, for upstream steps come
+   * first then. False where time is up.
    */
-  runBefore(place: Place): boolean {
+  runBefore(input: PartitionInput): boolean {
+    const { nowFollowsRecords, context } = this.#parts;
+    if (input.rank !== recordRank && !this.#runStepsBefore(input)) return false;
+    if (!nowFollowsRecords || input.timestamp <= context.now) return true;
+    context.now = input.timestamp;
+    return this.run();
+  }
+
+  #runStepsBefore(place: Place): boolean {
     const { time, chain, lagMs } = this.#parts;
     const fired = firedAt(place, lagMs);
     if (time.watermark !== fired.time - 1) return true;

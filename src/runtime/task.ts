@@ -23,7 +23,7 @@ import type { SourceNode } from './graph.ts';
 import { earliestOf, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
 import { heard, unknownSender } from './stages/mark.ts';
-import { moveTo, recordRank, takeTurn } from './stages/place.ts';
+import { arriveAt } from './stages/place.ts';
 import { type Bound, isWithin, Senders } from './stages/senders.ts';
 import { Standing } from './stages/standing.ts';
 import type { TaskParts } from './task-parts.ts';
@@ -285,32 +285,23 @@ export class Task {
     return this.#commits.start();
   }
 
+  /** Once it is known what comes next, and all that is due before has been done. */
+  #isReady(): boolean {
+    return (!this.#isSkipping() || this.#skipOn()) && this.#due.run();
+  }
+
   #work(): boolean {
-    if (this.#isSkipping() && !this.#skipOn()) return false;
-    if (!this.#due.run()) return false;
-    const { inputs, asking } = this.#parts;
+    const { inputs, asking, time } = this.#parts;
+    if (!this.#isReady()) return false;
     for (;;) {
       const first = earliestOf(inputs, -1);
       if (first === -1 || this.#isAhead) return true;
       if (asking.full !== undefined) return false;
       const bound = this.#senders.boundOf(first);
       if (bound === undefined) return true; // who sends must tell first that nothing comes before
-      if (!this.#letGo(first) || !this.#runInput(first, bound)) return false;
+      if (this.#senders.letGo(first, time) && !this.#due.run()) return false;
+      if (!this.#runInput(first, bound)) return false;
     }
-  }
-
-  /**
-   * Before what others have fired in a drain: those that have ended no longer hold up event time.
-   * False where time is up.
-   */
-  #letGo(first: number): boolean {
-    const { inputs, time } = this.#parts;
-    if (inputs[first]?.order !== Number.POSITIVE_INFINITY) return true;
-    for (const [index, { hasNext, sender }] of inputs.entries()) {
-      if (!hasNext && sender?.state === 'ended') time.letGo(index);
-    }
-    time.merge();
-    return this.#due.run();
   }
 
   /**
@@ -323,8 +314,7 @@ export class Task {
     assert(input !== undefined, 'the earliest input exists');
     const othersMin = time.othersMin(index);
     while (input.hasNext && isWithin(input, bound)) {
-      if (limit.endsBeforeRecord(this.#done) || !this.#goOnWithClock(input)) return false;
-      if (input.rank !== recordRank && !this.#due.runBefore(input)) return false;
+      if (limit.endsBeforeRecord(this.#done) || !this.#due.runBefore(input)) return false;
       const { progress } = input;
       if (!this.#process(input)) return false;
       input.consume();
@@ -337,14 +327,6 @@ export class Task {
     return true;
   }
 
-  /** Before a record: what is due by its timestamp comes first. False where time is up. */
-  #goOnWithClock(input: PartitionInput): boolean {
-    const { nowFollowsRecords, context } = this.#parts;
-    if (!nowFollowsRecords || input.timestamp <= context.now) return true;
-    context.now = input.timestamp;
-    return this.#due.run();
-  }
-
   /** False where the record is to be tried again. */
   #process(input: PartitionInput): boolean {
     this.#errors.enter(input);
@@ -354,11 +336,7 @@ export class Task {
     context.origin = input.origin;
     context.settled = this.#parts.time.watermark;
     const { node } = input.source;
-    if (node.exchange === undefined) {
-      takeTurn(context.place, input.order, input.rank, this.#parts.index);
-    } else {
-      moveTo(context.place, input);
-    }
+    arriveAt(context.place, input, this.#parts.index);
     let isDone = true;
     if (this.#errors.mayFail(node)) {
       isDone = this.#errors.runRecord(input, () => receive(input));

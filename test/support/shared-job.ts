@@ -9,6 +9,7 @@
 import { expect } from 'vitest';
 import { type Append, type Broker, MemoryBroker, RecordCursor } from '../../src/broker/index.ts';
 import { type FailedRecords, type Job, type RunOptions, run } from '../../src/runtime/index.ts';
+import { failingCommits } from './failing-commits.ts';
 import { type MergedState, mergedState } from './merged-state.ts';
 import { SimulatedMachine } from './simulated-platform.ts';
 
@@ -22,8 +23,8 @@ export interface SharedInput {
 export interface SharedRun {
   readonly epoch?: RunOptions['epoch'] | undefined;
   readonly tasks: number;
-  /** Wraps the log: for commits that fail. */
-  readonly around?: (broker: Broker) => Broker;
+  /** Which commits fail, until all input is read. Default: none. */
+  readonly failing?: { readonly seed: number; readonly every: number; readonly most: number };
   /** How many portions the input comes in, some time apart. Default: it lies there at once. */
   readonly portions?: number;
 }
@@ -34,12 +35,17 @@ export interface Outcome {
   readonly late: number;
   readonly failed: readonly FailedRecords[];
   readonly state: MergedState;
+  /** Commits that have failed. */
+  readonly failures: number;
 }
 
 /** Another number of tasks than one. */
 export const numbersOfTasks = [2, 3, 8] as const;
 
 const futureTimestampsMaxMs = 1e13;
+
+/** By then all tasks have begun again that were to, in ms. */
+const restartsMs = 120_000;
 
 /** Between two portions, in ms. */
 const portionsMs = 200;
@@ -58,12 +64,15 @@ export async function runShared(job: Job, input: SharedInput, how: SharedRun): P
   broker.appendNow(first ?? []);
   const { graph } = job;
   const shared = { ...job, graph: { ...graph, parallelism: how.tasks } };
-  const around = how.around?.(broker) ?? broker;
-  const handle = await run(shared, { broker: around, platform, epoch: how.epoch ?? {} });
+  const { epoch = {}, failing = { seed: 0, every: 1, most: 0 } } = how;
+  const log = failingCommits(broker, failing);
+  const handle = await run(shared, { broker: log.broker, platform, epoch });
   for (const appends of later) {
     await machine.advance(portionsMs);
     broker.appendNow(appends);
   }
+  if (failing.most > 0) await machine.advance(restartsMs);
+  log.heal();
   await machine.until(handle.stop({ drain: true }), 5, 60_000);
   const { lateRecords, failedRecords } = handle.metrics();
   return {
@@ -71,6 +80,7 @@ export async function runShared(job: Job, input: SharedInput, how: SharedRun): P
     late: lateRecords,
     failed: [...failedRecords].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)),
     state: mergedState(broker, job.name),
+    failures: log.failed,
   };
 }
 

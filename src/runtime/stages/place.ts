@@ -88,6 +88,12 @@ export function moveTo(moving: MovingPlace, place: Place): void {
   moving.sent = 0;
 }
 
+/** Goes on to a record that task `task` reads: of a topic, or on its way from another task. */
+export function arriveAt(moving: MovingPlace, record: Place, task: number): void {
+  if (record.path.length > 0) moveTo(moving, record);
+  else takeTurn(moving, record.order, record.rank, task);
+}
+
 /** Of the next record that is sent. */
 export function nextPath(moving: MovingPlace): readonly number[] {
   return [...moving.path, moving.sent++];

@@ -4,7 +4,7 @@
  * that could be read now, something may come that belongs before: then the task waits.
  */
 import { earliestOf, type PartitionInput } from '../partition-input.ts';
-import type { SharedSnapshot } from '../time/task-time.ts';
+import type { SharedSnapshot, TaskTime } from '../time/task-time.ts';
 import { hear, hearPlace, said, tell, tellPlace } from './mark.ts';
 import { comparePlaces, firstPlace, type MovingPlace, moveTo, type Place } from './place.ts';
 
@@ -68,6 +68,7 @@ export class Senders {
     }
     if (!this.#isShared || head === undefined) return bound;
     const drains = head.order === Number.POSITIVE_INFINITY;
+    if (!drains && comesBefore(drainBound, bound)) bound = drainBound; // see `letGo`
     for (const [index, input] of this.#inputs.entries()) {
       if (input.hasNext || index === first) continue;
       const other = isAwaited(input, drains)
@@ -85,6 +86,19 @@ export class Senders {
     if (isWithin(head, bound)) return bound;
     this.#awaited = [];
     return undefined;
+  }
+
+  /**
+   * Before what others have fired in a drain, those that have ended no longer hold up event time.
+   * Whether it may have moved.
+   */
+  letGo(first: number, time: TaskTime): boolean {
+    if (this.#inputs[first]?.order !== Number.POSITIVE_INFINITY) return false;
+    for (const [index, { hasNext, sender }] of this.#inputs.entries()) {
+      if (!hasNext && sender?.state === 'ended') time.letGo(index);
+    }
+    time.merge();
+    return true;
   }
 
   /**
