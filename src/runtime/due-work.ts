@@ -16,7 +16,7 @@ import type { TimedOperator } from './operator.ts';
 import type { MapAsyncOperator } from './operators/map-async.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { RecordErrors } from './record-errors.ts';
-import { firedAt, firedAt, firingPlace, firingPlace, type Place, type Place, recordRank, takeTurn, takeTurn } from './stages/place.ts';
+import { firedAt, firingPlace, type Place, recordRank, takeTurn } from './stages/place.ts';
 import type { TaskParts } from './task-parts.ts';
 
 type DueWorkParts = Pick<

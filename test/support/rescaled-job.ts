@@ -14,7 +14,13 @@ import {
 } from '../../src/dsl/index.ts';
 import { json, keyJson, string } from '../../src/formats/index.ts';
 import { nodePlatform, type Platform } from '../../src/platform/index.ts';
-import { type Job, openLog, type RunOptions, run } from '../../src/runtime/index.ts';
+import {
+  type Job,
+  type OpenLogOptions,
+  openLog,
+  type RunOptions,
+  run,
+} from '../../src/runtime/index.ts';
 import { snapshotOf } from '../../src/runtime/rescale/former-state.ts';
 import { formerLayoutOf } from '../../src/runtime/rescale/layouts.ts';
 import { recordsOf } from '../golden/pipeline.ts';
@@ -100,14 +106,22 @@ export interface Phase {
 }
 
 const settings: Partial<RunOptions> = {
-  durability: 'process',
   epoch: { epochRecords: 7 },
   foldIntervalMs: 5,
 };
 
+/** A simulated machine may lose its power. */
+function optionsFor(platform: Platform | undefined): OpenLogOptions {
+  return platform === undefined ? { durability: 'process' } : { durability: 'disk', platform };
+}
+
+function durabilityFor(platform: Platform | undefined): Pick<RunOptions, 'durability'> {
+  return { durability: platform === undefined ? 'process' : 'disk' };
+}
+
 /** Adds input, and runs the job. */
-export async function runPhase({ directory, job: of, input, end }: Phase): Promise<void> {
-  const log = await openLog(directory, { durability: 'process' });
+export async function runPhase({ directory, job: of, input, end, platform }: Phase): Promise<void> {
+  const log = await openLog(directory, optionsFor(platform));
   try {
     await log.createTopic(readings, 3);
     await log.createTopic(rules, 1);
@@ -120,7 +134,7 @@ export async function runPhase({ directory, job: of, input, end }: Phase): Promi
         log.send(readings, { key: reading.key, value: reading, timestamp: reading.at }),
       ),
     );
-    const handle = await run(of, { ...settings, data: log });
+    const handle = await run(of, { ...settings, ...durabilityFor(platform), data: log });
     if (end !== 'drained') {
       const wanted = end === 'soon' ? Math.floor(input.length / 3) : input.length;
       const isRead = () => {
@@ -132,7 +146,7 @@ export async function runPhase({ directory, job: of, input, end }: Phase): Promi
         );
         return read >= there - input.length + wanted;
       };
-      await until(log.broker, isRead);
+      await Promise.race([until(log.broker, isRead), handle.done]);
     }
     await handle.stop({ drain: end === 'drained' });
   } finally {
@@ -154,8 +168,11 @@ function until(broker: { subscribe(run: () => void): { close(): void } }, isSo: 
  * The results of each topic by key, in their order. Records that were let through once come by the
  * tasks of their ids, so only those of one id keep their order where event time did not rise.
  */
-export async function resultsIn(directory: string): Promise<Record<string, string[]>> {
-  const log = await openLog(directory, { durability: 'process' });
+export async function resultsIn(
+  directory: string,
+  platform?: Platform,
+): Promise<Record<string, string[]>> {
+  const log = await openLog(directory, optionsFor(platform));
   try {
     const results: Record<string, string[]> = {};
     for (const name of names) {

@@ -4,7 +4,7 @@
  * there are.
  */
 import { MillraceError, type Platform } from '../../platform/index.ts';
-import { keyGroups, type StoreRecord } from '../../state/index.ts';
+import type { StoreRecord } from '../../state/index.ts';
 import { taskOfGroup } from '../operators/send.ts';
 import type { TaskSnapshot } from '../query/task-snapshot.ts';
 import type { NewStateFile, RawRow } from './new-state-file.ts';
@@ -12,7 +12,7 @@ import type { StorePlace, StorePlaces } from './store-places.ts';
 
 export interface MoveOptions {
   readonly platform: Platform;
-  readonly places: StorePlaces;
+  readonly places: Pick<StorePlaces, 'placeOf'>;
   /** By stage, one for each task. */
   readonly files: readonly (readonly NewStateFile[])[];
   onRows(rows: number): void;
@@ -31,7 +31,7 @@ export class StateMove {
   }
 
   /** Moves all rows of a task. Fails with `STATE_MISMATCH` where they have no place. */
-  async add({ database, overlay }: TaskSnapshot): Promise<void> {
+  async add({ database, overlay }: Pick<TaskSnapshot, 'database' | 'overlay'>): Promise<void> {
     for (const [number, record] of overlay.stores) {
       const place = this.#options.places.placeOf(record);
       if (place === undefined) continue;
@@ -117,10 +117,4 @@ function openCall({ name }: StoreRecord): MillraceError {
 /** The row of a store that holds one value, in the tables. */
 export function onlyRow(value: string): RawRow {
   return [0n, 0n, '', '', value];
-}
-
-/** Key groups that a task owns, for those who ask which. */
-export function groupsOf(index: number, tasks: number): readonly number[] {
-  const groups = Array.from({ length: keyGroups }, (_, group) => group);
-  return groups.filter((group) => taskOfGroup(group, tasks) === index);
 }

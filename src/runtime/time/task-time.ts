@@ -29,6 +29,8 @@ export interface SourceTime {
   readonly outOfOrdernessMs: number;
   readonly idleAfterMs: number;
   readonly quietAfterMs: number;
+  /** Where another task sends the records: nothing is known before that has told something. */
+  readonly exchange?: object | undefined;
 }
 
 export interface TimedPartition {
