@@ -55,11 +55,13 @@ export const withMostBids: Aggregate<AuctionCount, MostBids> = aggregate({
     num < best.num ? best : joinedMost(best, { num, auctions: [auction] }),
   merge: joinedMost,
   result: (best) => best,
+  isOrderFree: true, // auctions are sorted
 });
 
 function joinedMost(left: MostBids, right: MostBids): MostBids {
   const num = Math.max(left.num, right.num);
-  return { num, auctions: [left, right].flatMap((of) => (of.num === num ? of.auctions : [])) };
+  const auctions = [left, right].flatMap((of) => (of.num === num ? of.auctions : []));
+  return { num, auctions: auctions.sort((a, b) => a - b) };
 }
 
 interface NewSeller {

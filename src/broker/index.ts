@@ -25,4 +25,4 @@ export { RecordCursor } from './record-cursor.ts';
 export type { Header } from './record-headers.ts';
 export { type ServedThread, serveThread } from './serve-thread.ts';
 export { openThreadBroker } from './thread-broker.ts';
-export { checkTopicName } from './topic-names.ts';
+export { checkTopicName, isTopicName } from './topic-names.ts';

@@ -1,9 +1,13 @@
 /** What Kafka takes as the name of a topic, so that a topic can move to Kafka. */
 import { MillraceError } from '../platform/index.ts';
 
+export function isTopicName(name: string): boolean {
+  return /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..';
+}
+
 /** Fails with `INVALID`, naming what is wrong. */
 export function checkTopicName(name: string): void {
-  if (/^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..') return;
+  if (isTopicName(name)) return;
   throw new MillraceError(
     'INVALID',
     `"${name}" can't be the name of a topic: use 1 to 249 letters, digits, dots, underscores ` +

@@ -19,7 +19,8 @@ import { type InputLog, PartitionInput } from './partition-input.ts';
 import { firstPlace } from './stages/place.ts';
 import { lagOf } from './stages/plan.ts';
 import type { Bound } from './stages/senders.ts';
-import { type Sharing, Task } from './task.ts';
+import type { Sharing } from './stages/sharing.ts';
+import { Task } from './task.ts';
 import { TaskTime, type TimeSnapshot } from './time/task-time.ts';
 
 /** What a task needs of the log. */
@@ -81,6 +82,7 @@ export function assembleTask(options: TaskOptions): Task {
       limit,
       recorder: sharing === undefined ? recorder : undefined,
       sharing,
+      index: options.place?.index ?? 0,
       settling: options.settling,
       lagMs,
       nowFollowsRecords: options.nowFollowsRecords ?? false,
@@ -111,7 +113,7 @@ function newContext(graph: Graph, now: number): OperatorContext {
     now,
     sourcePartition: 0,
     origin: undefined,
-    place: { ...firstPlace },
+    place: { ...firstPlace, sent: 0 },
     settled: Number.NEGATIVE_INFINITY,
     key: null,
     late: 0,
@@ -119,13 +121,16 @@ function newContext(graph: Graph, now: number): OperatorContext {
   };
 }
 
-function openInputs({ broker, positionOf }: TaskOptions, chain: Chain): PartitionInput[] {
+function openInputs({ broker, place, positionOf }: TaskOptions, chain: Chain): PartitionInput[] {
   const inputs = chain.sources.flatMap((source) => {
     const { name: topic } = source.node.topic;
     const partitions = broker.describeTopic(topic)?.partitions ?? [];
+    const senders = partitions.length / (place?.tasks ?? 1);
     return partitions.flatMap(({ partition }) => {
       const position = positionOf({ topic, partition }, source);
-      return position === undefined ? [] : new PartitionInput(broker, source, partition, position);
+      if (position === undefined) return [];
+      const sender = partition % senders;
+      return new PartitionInput(broker, source, partition, position, sender);
     });
   });
   return inputs.sort(compareInputs);
@@ -145,7 +150,11 @@ function openTime(
   snapshot: TimeSnapshot | undefined,
 ): TaskTime {
   const time = new TaskTime(
-    inputs.map((input) => ({ name: input.name, source: input.source.node })),
+    inputs.map(({ name, source, sender }) => {
+      const { exchange } = source.node;
+      const together = (exchange?.from ?? 0) > 0 ? exchange?.topic : undefined;
+      return { name, source: source.node, isToldOf: sender !== undefined, together };
+    }),
     now,
   );
   if (snapshot !== undefined) time.restore(snapshot);

@@ -14,13 +14,22 @@ import type { EpochCounts } from './epoch-limit.ts';
 import { policyOf } from './graph.ts';
 import type { TimedOperator } from './operator.ts';
 import type { MapAsyncOperator } from './operators/map-async.ts';
+import type { PartitionInput } from './partition-input.ts';
 import type { RecordErrors } from './record-errors.ts';
-import { firingPlace, moveTo } from './stages/place.ts';
-import type { TaskParts } from './task.ts';
+import { firedAt, firingPlace, type Place, recordRank, takeTurn } from './stages/place.ts';
+import type { TaskParts } from './task-parts.ts';
 
 type DueWorkParts = Pick<
   TaskParts,
-  'asking' | 'broker' | 'chain' | 'context' | 'lagMs' | 'limit' | 'time'
+  | 'asking'
+  | 'broker'
+  | 'chain'
+  | 'context'
+  | 'index'
+  | 'lagMs'
+  | 'limit'
+  | 'nowFollowsRecords'
+  | 'time'
 >;
 
 export class DueWork {
@@ -78,6 +87,27 @@ export class DueWork {
     return true;
   }
 
+  /**
+   * Before a record: what is due by its timestamp, in a replay; and before something that another
+   * task has fired, what is due at the same time for steps before that one, for upstream steps come
+   * first then. False where time is up.
+   */
+  runBefore(input: PartitionInput): boolean {
+    const { nowFollowsRecords, context } = this.#parts;
+    if (input.rank !== recordRank && !this.#runStepsBefore(input)) return false;
+    if (!nowFollowsRecords || input.timestamp <= context.now) return true;
+    context.now = input.timestamp;
+    return this.run();
+  }
+
+  #runStepsBefore(place: Place): boolean {
+    const { time, chain, lagMs } = this.#parts;
+    const fired = firedAt(place, lagMs);
+    if (time.watermark !== fired.time - 1) return true;
+    const areBefore = (operator: TimedOperator) => (chain.ranks.get(operator) ?? 0) < fired.step;
+    return chain.timed.advanceThose(fired.time, areBefore, (of) => this.#fire(of, 'event'));
+  }
+
   /** Brings the operators to the task's watermark; false where time is up. */
   #fireEvents(): boolean {
     const { time, chain } = this.#parts;
@@ -108,13 +138,24 @@ export class DueWork {
 
   /** What fires by the clock stands where the task is; what event time made due, at its time. */
   #place(operator: TimedOperator, kind: 'event' | 'processing'): void {
-    const { context, time, chain, lagMs } = this.#parts;
+    const { context, time, chain, index: task, lagMs } = this.#parts;
     context.settled = time.settled;
-    if (kind === 'processing') return;
+    if (kind === 'processing') {
+      this.#takeTurn();
+      return;
+    }
     const due = Math.ceil(operator.nextEventTime());
     const drains = context.place.order === Number.POSITIVE_INFINITY;
-    moveTo(context.place, firingPlace(due, chain.ranks.get(operator) ?? 0, lagMs, drains));
+    const step = chain.ranks.get(operator) ?? 0;
+    const { order, rank } = firingPlace(due, { step, task, lagMs }, drains);
+    takeTurn(context.place, order, rank, task);
     if (due - 1 > time.settled) context.settled = due - 1;
+  }
+
+  /** The next one where the task is. */
+  #takeTurn(): void {
+    const { context, index } = this.#parts;
+    takeTurn(context.place, context.place.order, context.place.rank, index);
   }
 
   /** Passes on the next result of a step. */
@@ -126,6 +167,7 @@ export class DueWork {
     const delivery = origin && new CameOf(broker, call, origin);
     const [policy] = chain.sources.flatMap(({ node }) => policyOf(node, origin?.topic ?? '') ?? []);
     context.settled = time.settled;
+    this.#takeTurn();
     this.#errors.enter(delivery);
     if (delivery === undefined || policy === undefined) {
       step.deliver(call);

@@ -17,8 +17,9 @@ import type { Graph } from './graph.ts';
 import { JobMember, type TaskRun } from './members/job-member.ts';
 import { prepareTopics } from './open-task.ts';
 import { canPass, RestartPauses } from './restarts.ts';
-import { type JobTasks, makeExchanges, taskNameOf, tasksOf } from './stages/job-tasks.ts';
+import { isShared, type JobTasks, makeExchanges, taskNameOf, tasksOf } from './stages/job-tasks.ts';
 import { layoutFor } from './stages/layout.ts';
+import { planStages } from './stages/plan.ts';
 import type { JobMetrics, JobState, JobStatus, JobTaskStatus } from './status.ts';
 import { StatusFeed } from './status-feed.ts';
 import { noCounts, recordsOf, sumOf, type TaskCounts } from './task-counts.ts';
@@ -182,9 +183,10 @@ export class JobRunner implements JobHandle {
   /** Undefined where the whole job is one task. */
   async #prepare(): Promise<JobTasks | undefined> {
     const { graph, broker } = this.#options;
+    // Before the layout: how many tasks can read is told by the partitions that there are.
+    if (isShared(planStages(graph))) await prepareTopics(graph, broker);
     const layout = await layoutFor(graph, broker);
     if (layout === undefined) return undefined;
-    await prepareTopics(graph, broker);
     const job = tasksOf(graph, layout);
     await makeExchanges(job, broker);
     return job;

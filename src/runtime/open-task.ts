@@ -41,9 +41,9 @@ import { type JobTasks, reads, type StageTask, taskNameOf } from './stages/job-t
 import { requireLayout } from './stages/layout.ts';
 import { lagOf } from './stages/plan.ts';
 import type { Bound } from './stages/senders.ts';
-import { sharingOf } from './stages/sharing.ts';
+import { type Sharing, sharingOf } from './stages/sharing.ts';
 import type { RebuildStatus } from './status.ts';
-import type { Sharing, Task } from './task.ts';
+import type { Task } from './task.ts';
 
 export interface OpenTaskOptions {
   /** Of the task's stage. */

@@ -8,9 +8,14 @@ import type { Origin } from './asking/open-calls.ts';
 import { type Attempted, type RawRecord, rawOf } from './attempted.ts';
 import type { ChainSource } from './chain.ts';
 import type { Key } from './operator.ts';
-import { newPassage, type Passage, readPassage } from './stages/exchange-record.ts';
+import {
+  newPassage,
+  type Passage,
+  type PassageFormat,
+  readPassage,
+} from './stages/exchange-record.ts';
 import { decodeMark, type Mark, unknownSender } from './stages/mark.ts';
-import { comparePlaces, recordRank } from './stages/place.ts';
+import { comparePlaces, firstPlace, recordRank } from './stages/place.ts';
 import { timeMax } from './time/time-max.ts';
 
 /** What an input needs of the log. */
@@ -36,6 +41,9 @@ export class PartitionInput implements Attempted {
   /** Its place among the records of all inputs: see stages/place.ts. */
   order = 0;
   rank: number = recordRank;
+  task = 0;
+  turn = 0;
+  path: readonly number[] = firstPlace.path;
   /** The event time to which the input has come with it: its own, or that of who sent it. */
   progress = 0;
   offset = 0;
@@ -53,6 +61,7 @@ export class PartitionInput implements Attempted {
   /** Whether it was told something since somebody asked. */
   #hasNews = false;
   readonly #passage: Passage | undefined;
+  readonly #format: PassageFormat | undefined;
   readonly #broker: InputLog;
   readonly #cursor = new RecordCursor();
   /** End noted for this epoch. */
@@ -62,7 +71,14 @@ export class PartitionInput implements Attempted {
   /** Offset after the batches in the cursor. */
   #fetched: number;
 
-  constructor(broker: InputLog, source: ChainSource, partition: number, position: number) {
+  /** `sender`: of the tasks that send to this one, which sends what lies in the partition. */
+  constructor(
+    broker: InputLog,
+    source: ChainSource,
+    partition: number,
+    position: number,
+    sender = 0,
+  ) {
     this.#broker = broker;
     this.source = source;
     const { exchange } = source.node;
@@ -70,6 +86,7 @@ export class PartitionInput implements Attempted {
     this.partition = partition;
     this.sender = exchange && unknownSender;
     this.#passage = exchange && newPassage();
+    this.#format = exchange && { ...exchange, sender };
     this.position = position;
     this.#fetched = position;
   }
@@ -196,8 +213,10 @@ export class PartitionInput implements Attempted {
   #receive(passage: Passage): boolean {
     const { bytes, timestamp, valueStart: start, valueEnd: end } = this.#cursor;
     const { exchange } = this.source.node;
-    assert(exchange !== undefined && start >= 0, 'what comes from another task has a passage');
-    const valueStart = readPassage(exchange, bytes, { start, end, timestamp }, passage);
+    const format = this.#format;
+    const isPassed = exchange !== undefined && format !== undefined && start >= 0;
+    assert(isPassed, 'what comes from another task has a passage');
+    const valueStart = readPassage(format, bytes, { start, end, timestamp }, passage);
     if (valueStart === -1) {
       this.sender = decodeMark(bytes.subarray(start + 1, end));
       this.#hasNews = true;
@@ -210,6 +229,9 @@ export class PartitionInput implements Attempted {
     this.time = passage.time;
     this.order = passage.order;
     this.rank = passage.rank;
+    this.task = passage.task;
+    this.turn = passage.turn;
+    this.path = passage.path;
     this.progress = passage.watermark + 1;
     return true;
   }

@@ -169,9 +169,9 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
   });
 }
 
-/** Of each task: those of a job share its memory. */
+/** Of each task: those of a stage share the job's memory; most jobs have one with much state. */
 export function settingsOf({ graph }: Job, options: RunOptions, platform: Platform): TaskSettings {
-  const tasks = planStages(graph).stages.reduce((sum, stage) => sum + stage.parallelism, 0);
+  const tasks = Math.max(...planStages(graph).stages.map(({ parallelism }) => parallelism));
   const stateMemoryMax = (options.stateMemoryMax ?? stateMemoryDefaultOf(platform)) / tasks;
   return {
     durable: (options.durability ?? 'disk') === 'disk',

@@ -64,6 +64,24 @@ export class TimedOperators {
     return true;
   }
 
+  /**
+   * Where all stand just before `time`: brings those before a step to it, firing what is due for
+   * them; false once `fire` says that time is up.
+   */
+  advanceThose(
+    time: number,
+    areBefore: (operator: TimedOperator) => boolean,
+    fire: (operator: TimedOperator) => boolean,
+  ): boolean {
+    for (const held of this.#operators) {
+      const { operator } = held;
+      if (!areBefore(operator) || this.#watermarkOf(held, time) < time) continue;
+      if (operator.watermark < time) operator.watermark = time;
+      while (operator.nextEventTime() <= time) if (!fire(operator)) return false;
+    }
+    return true;
+  }
+
   /** Whether anything is due, now that the task has come to a watermark and a clock reading. */
   isDueAt(watermark: number, now: number): boolean {
     for (const held of this.#operators) {

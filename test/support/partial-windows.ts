@@ -100,7 +100,7 @@ class Run {
     now: 0,
     sourcePartition: 0,
     origin: undefined,
-    place: { ...firstPlace },
+    place: { ...firstPlace, sent: 0 },
     settled: Number.NEGATIVE_INFINITY,
     key: null,
     late: 0,

@@ -28,6 +28,12 @@ export interface AggregateDefinition<Value, Accumulator, Result> {
   readonly result: (accumulator: Accumulator) => Result;
   /** Of accumulators. Default: plain JSON, checked whenever a record was added. */
   readonly codec?: Codec<Accumulator>;
+  /**
+   * Says that `add` and `merge` come to the same accumulator, encoded alike, in whatever order and
+   * groups records are added and merged: as a sum does, and a list does not. A job with several
+   * tasks then aggregates the records of a window before it sends them. Default false.
+   */
+  readonly isOrderFree?: boolean;
 }
 
 /**
@@ -63,6 +69,7 @@ export function aggregate<Value, Accumulator, Result>(
       whole(definition.merge(left as Accumulator, right as Accumulator), 'merge'),
     result: (accumulator) => cloneOf(definition.result(accumulator as Accumulator)),
     codec: codec as Codec<unknown>,
+    isOrderFree: definition.isOrderFree ?? false,
   };
 }
 
@@ -79,7 +86,7 @@ type Checked = 'name' | (typeof functions)[number];
 
 function checkDefinition(definition: { readonly [Name in Checked]: unknown }): void {
   const { name } = definition;
-  checkOptions('aggregate({ ... })', definition, ['name', ...functions, 'codec']);
+  checkOptions('aggregate({ ... })', definition, ['name', ...functions, 'codec', 'isOrderFree']);
   if (typeof name !== 'string' || !/^[a-zA-Z][\w-]{0,99}$/.test(name)) {
     throw new MillraceError(
       'INVALID',

@@ -15,6 +15,7 @@ import type { Key, OperatorContext, PartialReceiver, Step } from '../operator.ts
 import type { Exchange } from '../stages/exchange.ts';
 import { newPassage, PassageWriter } from '../stages/exchange-record.ts';
 import { encodeMark, type Mark } from '../stages/mark.ts';
+import { nextPath } from '../stages/place.ts';
 import type { TopicOutput } from './topic-output.ts';
 
 export interface SendParts {
@@ -39,7 +40,7 @@ export class SendOperator implements PartialReceiver {
 
   constructor(parts: SendParts) {
     this.#parts = parts;
-    this.#writer = new PassageWriter(parts.exchange);
+    this.#writer = new PassageWriter({ ...parts.exchange, sender: parts.sender });
   }
 
   receive(value: unknown, timestamp: number, key: Key | null): void {
@@ -90,9 +91,12 @@ export class SendOperator implements PartialReceiver {
   ): Uint8Array {
     const { context, exchange, held } = this.#parts;
     const passage = this.#passage;
-    const { order, rank } = context.place;
+    const { order, rank, task, turn } = context.place;
     passage.order = order === Number.NEGATIVE_INFINITY ? timestamp : order;
     passage.rank = rank;
+    passage.task = task;
+    passage.turn = turn;
+    passage.path = nextPath(context.place);
     passage.time = timestamp;
     passage.watermark = held(context.settled);
     passage.origin = isPartial ? undefined : context.origin;

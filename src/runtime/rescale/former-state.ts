@@ -68,7 +68,7 @@ export function unreadOf(
   });
 }
 
-/** Where tasks stand in exchanges: topics that are named after the layout, which nobody else reads. */
+/** Where tasks stand in exchanges: topics named after the layout, which nobody else reads. */
 function exchangePositions(tasks: readonly NamedTask[], prefix: string, broker: Broker) {
   return tasks.flatMap(({ name }) => {
     const { positions = [] } = broker.describeTask(name) ?? {};

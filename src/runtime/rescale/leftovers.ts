@@ -53,7 +53,10 @@ export async function removeUnfinished(of: Leftovers, generation: number): Promi
 }
 
 /** The file goes last: where it is, there may be the rest. */
-export async function removeTask({ broker, platform, directory }: Leftovers, task: string) {
+export async function removeTask(
+  { broker, platform, directory }: Leftovers,
+  task: string,
+): Promise<void> {
   for (const topic of [changelogOf(task), epochsOf(task), answersOf(task)]) {
     await removeTopic(broker, topic);
   }

@@ -85,8 +85,8 @@ function putTime(
   record: StoreRecord,
   { job }: NewLayout,
 ): void {
-  const time = JSON.stringify(movedTime(times, stage, job !== undefined));
-  for (const file of files) {
+  for (const [index, file] of files.entries()) {
+    const time = JSON.stringify(movedTime(times, { stage, index, isShared: job !== undefined }));
     file.put(file.storeOf(record), onlyRow(time));
     file.flush();
   }

@@ -71,7 +71,8 @@ export class StateMove {
 
   /** Whether a row counts although another task has that entry too. */
   #replaces([, , , , value]: RawRow, known: string | Buffer, { name, valueCodec }: StoreRecord) {
-    if (valueCodec === timeCodecName) return Number(value) > Number(known); // the end of all sessions
+    // The end of all sessions.
+    if (valueCodec === timeCodecName) return Number(value) > Number(known);
     if (Buffer.compare(bytesOf(value), bytesOf(known)) !== 0) this.unlike.add(name);
     return false;
   }

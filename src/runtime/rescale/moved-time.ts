@@ -8,7 +8,7 @@
  *   partitions   of topics: as of who read them
  *   place        the last one
  */
-import { heard, said } from '../stages/mark.ts';
+import { heard, hearPlace, said, tellPlace } from '../stages/mark.ts';
 import { firstPlace, type MovingPlace, moveTo, type Place, recordRank } from '../stages/place.ts';
 import type { TimeSnapshot } from '../time/task-time.ts';
 
@@ -19,11 +19,18 @@ export interface FormerTime {
 
 const none = Number.NEGATIVE_INFINITY;
 
-/** What a task of the new layout begins with; `isShared`: it shares its job. */
+/** A task of the new layout. */
+export interface NewTask {
+  readonly stage: number;
+  readonly index: number;
+  /** Whether it shares its job. */
+  readonly isShared: boolean;
+}
+
+/** What a task begins with. */
 export function movedTime(
   former: readonly FormerTime[],
-  stage: number,
-  isShared: boolean,
+  { stage, index, isShared }: NewTask,
 ): TimeSnapshot {
   const watermark = watermarkOf(former);
   const settled = Math.min(watermark, ...former.flatMap(({ snapshot }) => settledIn(snapshot)));
@@ -32,7 +39,9 @@ export function movedTime(
   const { order, rank } = lastPlaceOf(former);
   const ahead = former.map(({ snapshot }) => heard(snapshot.shared?.receiversAt ?? '-'));
   const shared = {
-    place: [said(order), said(rank)] as const,
+    // Who reads topics goes on with records of its own there; for the others all are yet to come.
+    place: tellPlace({ ...firstPlace, order, rank, task: stage === 0 ? index : 0 }),
+    sent: 0,
     receiversAt: said(Math.max(watermark, ...ahead)),
     senders: {},
   };
@@ -46,19 +55,17 @@ export function movedTime(
 
 /** The last place to which the tasks that read topics have come. */
 export function lastPlaceOf(former: readonly FormerTime[]): Place {
-  const place: MovingPlace = { ...firstPlace };
+  const place: MovingPlace = { ...firstPlace, sent: 0 };
   for (const { stage, snapshot } of former) {
     if (stage !== 0) continue;
     const { shared, partitions } = snapshot;
     if (shared === undefined) {
       const highest = Object.values(partitions).map(([time]) => time ?? none);
-      moveTo(place, { order: Math.max(none, ...highest), rank: recordRank });
+      moveTo(place, { ...firstPlace, order: Math.max(none, ...highest), rank: recordRank });
       continue;
     }
-    const [order, rank] = shared.place;
-    if (heard(order) < Number.POSITIVE_INFINITY) {
-      moveTo(place, { order: heard(order), rank: heard(rank) }); // else the job was drained
-    }
+    const own = hearPlace(shared.place);
+    if (own.order < Number.POSITIVE_INFINITY) moveTo(place, own); // else the job was drained
   }
   return place;
 }

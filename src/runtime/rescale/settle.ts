@@ -40,12 +40,16 @@ export async function settle(
     await prepareTopics(options.graph, options.broker);
     await makeExchanges(job, options.broker);
   }
-  const last = lastPlaceOf(times);
+  const last = lastPlaceOf(times); // of any task, however many records it has there
   for (const stage of layout.tasks.keys()) {
     options.onProgress(`settling what is on its way: stage ${stage}`);
     const own = tasks.filter((task) => task.stage === stage);
     const settling =
-      stage > 0 ? everything : job === undefined ? nothing : { ...last, atTies: true };
+      stage > 0
+        ? everything
+        : job === undefined
+          ? nothing
+          : { ...lastPlace, order: last.order, rank: last.rank, atTies: true };
     await Promise.all(
       own.flatMap(({ name }) => {
         const part = parts?.get(name);

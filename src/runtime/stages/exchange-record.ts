@@ -7,9 +7,11 @@
  *                   | flags | what differs from what is usual       | the value    |
  *                   +-------+---------------------------------------+--------------+
  *
- *   1    event time            double; usual: the order
+ *   1    event time            double; usual: the order. Infinite while the job is drained: then
+ *                              the order is, and the time of the record is its event time
  *   2    rank of its place     double; usual: that of a record
- *   4    the job is drained    the order is infinite
+ *   4    the rest of it        task, turn, length of the path less 1, path; usual: who sends it, 0,
+ *                              the first that it sends
  *   8    watermark             double; usual: the order - lag, less 1 with a rank
  *   16   origin                topic, partition and offset of the record that it came of
  *   32   partition             of that record, where something without a key may be written
@@ -23,15 +25,13 @@
 import type { Origin } from '../asking/open-calls.ts';
 import { CompactReader } from '../compact-bytes.ts';
 import type { Exchange } from './exchange.ts';
-import { recordRank } from './place.ts';
+import { firstPlace, type PlaceParts, recordRank } from './place.ts';
 
-const [hasTime, hasRank, drains, hasWatermark] = [1, 2, 4, 8] as const;
+const [hasTime, hasRank, hasTurn, hasWatermark] = [1, 2, 4, 8] as const;
 const [hasOrigin, hasPartition, isNull, isPartial, isMark] = [16, 32, 64, 128, 255] as const;
 
-/** A record on its way, besides its value. */
-export interface Passage {
-  order: number;
-  rank: number;
+/** A record on its way, besides its value; and its place. */
+export interface Passage extends PlaceParts {
   /** Event time. */
   time: number;
   /** Where the sender's watermark stood before it. */
@@ -44,31 +44,49 @@ export interface Passage {
 }
 
 export function newPassage(): Passage {
-  const passage = { order: 0, rank: 0, time: 0, watermark: 0, isNull: false, isPartial: false };
-  return { ...passage, origin: undefined, partition: undefined };
+  const flags = { isNull: false, isPartial: false };
+  return {
+    ...firstPlace,
+    time: 0,
+    watermark: 0,
+    ...flags,
+    origin: undefined,
+    partition: undefined,
+  };
+}
+
+/** What both ends of a partition know. */
+export interface PassageFormat extends Pick<Exchange, 'lagMs' | 'origins'> {
+  /** Which task of its stage sends. */
+  readonly sender: number;
 }
 
 /** Writes passages and marks, each into the same bytes. */
 export class PassageWriter {
+  readonly #sender: number;
   readonly #lagMs: number;
   readonly #origins: Exchange['origins'];
   #bytes: Buffer = Buffer.allocUnsafeSlow(256);
   #end = 0;
 
-  constructor({ lagMs, origins }: Pick<Exchange, 'lagMs' | 'origins'>) {
+  constructor({ lagMs, origins, sender }: PassageFormat) {
+    this.#sender = sender;
     this.#lagMs = lagMs;
     this.#origins = origins;
   }
 
   /** A view of bytes that the next call overwrites. */
   write(passage: Passage, value: Uint8Array): Uint8Array {
-    this.#reserve(96 + value.length);
-    const { order, rank, time, watermark, origin, partition } = passage;
+    const { order, rank, task, turn, path, time, watermark, origin, partition } = passage;
+    this.#reserve(96 + 8 * path.length + value.length);
     this.#end = 1;
     let flags = (passage.isNull ? isNull : 0) | (passage.isPartial ? isPartial : 0);
-    if (order === Number.POSITIVE_INFINITY) flags |= drains;
+    if (order === Number.POSITIVE_INFINITY) flags |= this.#double(hasTime, order);
     else if (time !== order) flags |= this.#double(hasTime, time);
     if (rank !== recordRank) flags |= this.#double(hasRank, rank);
+    if (task !== this.#sender || turn !== 0 || path.length !== 1 || path[0] !== 0) {
+      flags |= this.#turn(passage);
+    }
     if (watermark !== usualWatermark(passage, this.#lagMs)) {
       flags |= this.#double(hasWatermark, watermark);
     }
@@ -93,6 +111,14 @@ export class PassageWriter {
     return hasOrigin;
   }
 
+  #turn({ task, turn, path }: Passage): number {
+    this.#number(task);
+    this.#number(turn);
+    this.#number(path.length - 1);
+    for (const at of path) this.#number(at);
+    return hasTurn;
+  }
+
   #double(flag: number, value: number): number {
     this.#end = this.#bytes.writeDoubleBE(value, this.#end);
     return flag;
@@ -113,7 +139,7 @@ export class PassageWriter {
 
 /** Reads `into` what stands before the value, and returns where that begins; -1 at a mark. */
 export function readPassage(
-  { lagMs, origins }: Pick<Exchange, 'lagMs' | 'origins'>,
+  { lagMs, origins, sender }: PassageFormat,
   bytes: Uint8Array,
   { start, end, timestamp }: { readonly start: number; readonly end: number; timestamp: number },
   into: Passage,
@@ -121,8 +147,11 @@ export function readPassage(
   const flags = bytes[start] ?? isMark;
   if (flags === isMark) return -1;
   into.time = timestamp;
-  into.order = (flags & drains) === 0 ? timestamp : Number.POSITIVE_INFINITY;
+  into.order = timestamp;
   into.rank = recordRank;
+  into.task = sender;
+  into.turn = 0;
+  into.path = firstSent;
   into.isNull = (flags & isNull) !== 0;
   into.isPartial = (flags & isPartial) !== 0;
   into.origin = undefined;
@@ -132,8 +161,13 @@ export function readPassage(
     return start + 1;
   }
   const reader = new CompactReader(bytes.subarray(start + 1, end));
-  if ((flags & hasTime) !== 0) into.time = reader.double();
+  if ((flags & hasTime) !== 0) readTime(reader.double(), into);
   if ((flags & hasRank) !== 0) into.rank = reader.double();
+  if ((flags & hasTurn) !== 0) {
+    into.task = reader.number();
+    into.turn = reader.number();
+    into.path = Array.from({ length: reader.number() + 1 }, () => reader.number());
+  }
   into.watermark = (flags & hasWatermark) === 0 ? usualWatermark(into, lagMs) : reader.double();
   if ((flags & hasOrigin) !== 0) {
     const { topic = '' } = origins[reader.number()] ?? {};
@@ -141,6 +175,14 @@ export function readPassage(
   }
   if ((flags & hasPartition) !== 0) into.partition = reader.number();
   return start + 1 + reader.position;
+}
+
+/** The path of the first record that is sent at a place. */
+const firstSent: readonly number[] = [0];
+
+function readTime(time: number, into: Passage): void {
+  if (Number.isFinite(time)) into.time = time;
+  else into.order = time;
 }
 
 function usualWatermark({ order, rank }: Passage, lagMs: number): number {

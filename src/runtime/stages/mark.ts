@@ -43,11 +43,19 @@ export const unknownSender: Mark = {
 /** JSON has no infinite numbers. */
 export type Told = number | '+' | '-';
 
+/** A place as JSON keeps it. */
+export type ToldPlace = readonly [
+  order: Told,
+  rank: Told,
+  task: number,
+  turn: number,
+  ...path: readonly number[],
+];
+
 /** A mark as JSON keeps it. */
 export type ToldMark = readonly [
   state: SenderState,
-  order: Told,
-  rank: Told,
+  place: ToldPlace,
   watermark: Told,
   isIdle: 0 | 1,
   due: Told,
@@ -55,27 +63,27 @@ export type ToldMark = readonly [
 ];
 
 export function tell({ state, place, watermark, isIdle, due, silence }: Mark): ToldMark {
-  const { order, rank } = place;
-  const told = [
-    state,
-    said(order),
-    said(rank),
-    said(watermark),
-    isIdle ? 1 : 0,
-    said(due),
-  ] as const;
+  const told = [state, tellPlace(place), said(watermark), isIdle ? 1 : 0, said(due)] as const;
   return silence === undefined ? told : [...told, [silence.ms, said(silence.since)]];
 }
 
-export function hear([state, order, rank, watermark, isIdle, due, silence]: ToldMark): Mark {
+export function hear([state, place, watermark, isIdle, due, silence]: ToldMark): Mark {
   return {
     state,
-    place: { order: heard(order), rank: heard(rank) },
+    place: hearPlace(place),
     watermark: heard(watermark),
     isIdle: isIdle === 1,
     due: heard(due),
     silence: silence && { ms: silence[0], since: heard(silence[1]) },
   };
+}
+
+export function tellPlace({ order, rank, task, turn, path }: Place): ToldPlace {
+  return [said(order), said(rank), task, turn, ...path];
+}
+
+export function hearPlace([order, rank, task, turn, ...path]: ToldPlace): Place {
+  return { order: heard(order), rank: heard(rank), task, turn, path };
 }
 
 export function encodeMark(mark: Mark): Uint8Array {

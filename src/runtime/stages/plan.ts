@@ -7,7 +7,7 @@
  * is nothing to share, and the whole job is one stage, without exchanges.
  */
 
-import { checkTopicName } from '../../broker/index.ts';
+import { checkTopicName, isTopicName, positiveHash } from '../../broker/index.ts';
 import type { Codec } from '../../formats/index.ts';
 import { MillraceError } from '../../platform/index.ts';
 import { streamKeysOf } from '../asking/stream-keys.ts';
@@ -115,12 +115,21 @@ function exchangesOf(graph: Graph, crossings: readonly Crossing[], generation: n
     }
     const { from, to } = crossing;
     const { name, ...kind } = kindOf(graph, names, crossing);
-    const topic = `__${graph.job}-${generation}.${from}-${name}`;
-    checkTopicName(topic);
+    const topic = exchangeTopic(`__${graph.job}-${generation}.${from}`, name);
     crossed.push({ ...crossing, exchange: { ...common, ...kind, index, topic, from, to } });
     index++;
   }
   return crossed;
+}
+
+/** Names that are derived may hold what topics can't have, or be long. */
+function exchangeTopic(prefix: string, name: string): string {
+  const topic = `${prefix}-${name}`;
+  if (isTopicName(topic)) return topic;
+  const hash = positiveHash(Buffer.from(name)).toString(16);
+  const short = `${prefix}-${name.replaceAll(/[^a-zA-Z0-9._-]/g, '_').slice(0, 100)}-${hash}`;
+  checkTopicName(short);
+  return short;
 }
 
 function isShared(a: Crossing, b: Crossing): boolean {

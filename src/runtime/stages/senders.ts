@@ -4,8 +4,8 @@
  * that could be read now, something may come that belongs before: then the task waits.
  */
 import { earliestOf, type PartitionInput } from '../partition-input.ts';
-import type { SharedSnapshot } from '../time/task-time.ts';
-import { hear, heard, said, tell } from './mark.ts';
+import type { SharedSnapshot, TaskTime } from '../time/task-time.ts';
+import { hear, hearPlace, said, tell, tellPlace } from './mark.ts';
 import { comparePlaces, firstPlace, type MovingPlace, moveTo, type Place } from './place.ts';
 
 /** Records up to a place may be read; at it, only where that is so `atTies`. */
@@ -18,7 +18,7 @@ export class Senders {
   readonly #isShared: boolean;
   readonly #settling: Bound | undefined;
   /** What was promised last: it never goes back. */
-  readonly #promised: MovingPlace = { ...firstPlace };
+  readonly #promised: MovingPlace = { ...firstPlace, sent: 0 };
   #awaited: readonly PartitionInput[] | undefined;
 
   /** `settling`: read so far, and wait for nobody. */
@@ -68,6 +68,7 @@ export class Senders {
     }
     if (!this.#isShared || head === undefined) return bound;
     const drains = head.order === Number.POSITIVE_INFINITY;
+    if (!drains && comesBefore(drainBound, bound)) bound = drainBound; // see `letGo`
     for (const [index, input] of this.#inputs.entries()) {
       if (input.hasNext || index === first) continue;
       const other = isAwaited(input, drains)
@@ -88,6 +89,19 @@ export class Senders {
   }
 
   /**
+   * Before what others have fired in a drain, those that have ended no longer hold up event time.
+   * Whether it may have moved.
+   */
+  letGo(first: number, time: TaskTime): boolean {
+    if (this.#inputs[first]?.order !== Number.POSITIVE_INFINITY) return false;
+    for (const [index, { hasNext, sender }] of this.#inputs.entries()) {
+      if (!hasNext && sender?.state === 'ended') time.letGo(index);
+    }
+    time.merge();
+    return true;
+  }
+
+  /**
    * What the task sends from here on has this place or a later one; `now`: where it is, `due`:
    * where what is due next will be.
    */
@@ -96,19 +110,20 @@ export class Senders {
     for (const input of this.#inputs) {
       const place = input.hasNext ? input : isAwaited(input) ? input.sender?.place : undefined;
       if (place === undefined || (next !== undefined && comparePlaces(place, next) >= 0)) continue;
-      next = { order: place.order, rank: place.rank };
+      next = placeOf(place);
     }
     moveTo(this.#promised, now);
     if (next !== undefined) moveTo(this.#promised, next);
-    return { ...this.#promised };
+    return placeOf(this.#promised);
   }
 
-  snapshot({ order, rank }: Place, receiversAt: number): SharedSnapshot {
+  snapshot(place: MovingPlace, receiversAt: number): SharedSnapshot {
     const senders = this.#inputs.flatMap(({ name, sender }) =>
       sender === undefined ? [] : [[name, tell(sender)] as const],
     );
     return {
-      place: [said(order), said(rank)],
+      place: tellPlace(place),
+      sent: place.sent,
       receiversAt: said(receiversAt),
       senders: Object.fromEntries(senders),
     };
@@ -117,9 +132,10 @@ export class Senders {
   /** A job that was drained begins anew. */
   restore(snapshot: SharedSnapshot | undefined, place: MovingPlace): void {
     if (snapshot === undefined) return;
-    const [order, rank] = snapshot.place;
-    if (heard(order) < Number.POSITIVE_INFINITY) {
-      moveTo(place, { order: heard(order), rank: heard(rank) });
+    const before = hearPlace(snapshot.place);
+    if (before.order < Number.POSITIVE_INFINITY) {
+      moveTo(place, before);
+      place.sent = snapshot.sent;
     }
     for (const input of this.#inputs) {
       const told = snapshot.senders[input.name];
@@ -146,15 +162,14 @@ function isAwaited({ hasNext, sender }: PartitionInput, drains = false): boolean
 const noBound: Bound = {
   order: Number.POSITIVE_INFINITY,
   rank: Number.POSITIVE_INFINITY,
+  task: Number.POSITIVE_INFINITY,
+  turn: Number.POSITIVE_INFINITY,
+  path: [],
   atTies: true,
 };
 
 /** Before all that comes in a drain. */
-const drainBound: Bound = {
-  order: Number.POSITIVE_INFINITY,
-  rank: Number.NEGATIVE_INFINITY,
-  atTies: false,
-};
+const drainBound: Bound = { ...firstPlace, order: Number.POSITIVE_INFINITY, atTies: false };
 
 /** Of an input for which nobody waits now: in a drain somebody will. */
 function boundOfOthers({ sender }: PartitionInput): Bound {
@@ -162,7 +177,12 @@ function boundOfOthers({ sender }: PartitionInput): Bound {
 }
 
 function boundAt(place: Place | undefined, atTies: boolean): Bound {
-  return place === undefined ? noBound : { order: place.order, rank: place.rank, atTies };
+  return place === undefined ? noBound : { ...placeOf(place), atTies };
+}
+
+/** Of an input too, which moves. */
+function placeOf({ order, rank, task, turn, path }: Place): Place {
+  return { order, rank, task, turn, path };
 }
 
 function comesBefore(a: Bound, b: Bound): boolean {

@@ -37,8 +37,7 @@ class StageBuilder {
   readonly #nodes: GraphNode[] = [];
   readonly #ranks: number[] = [];
   readonly #placed = new Map<number, number>();
-  /** What unions have become: edges, where they join nothing here. */
-  readonly #unions = new Map<number, Edge>();
+  readonly #sent = new Set<Exchange>();
   readonly #received = new Map<Exchange, Edge>();
 
   constructor(graph: Graph, levels: Levels, crossings: readonly Crossed[], stage: number) {
@@ -52,10 +51,9 @@ class StageBuilder {
   build(): StageGraph {
     const needed = this.#needed();
     for (const node of this.#graph.nodes) {
-      if (!needed.has(node.id)) continue;
-      this.#place(node);
+      if (needed.has(node.id)) this.#place(node);
+      this.#sendTo(node);
     }
-    this.#send();
     return { nodes: this.#nodes, ranks: this.#ranks };
   }
 
@@ -91,14 +89,9 @@ class StageBuilder {
       return;
     }
     if (node.kind === 'union') {
-      const inputs = node.inputs.filter((edge) => this.#isDirect(edge, node));
-      this.#unions.set(
-        node.id,
-        this.#joined(
-          inputs.map((edge) => this.#edge(edge)),
-          node.id,
-        ),
-      );
+      const direct = node.inputs.filter((edge) => this.#isDirect(edge, node));
+      const inputs = direct.map((edge) => this.#edge(edge));
+      this.#placed.set(node.id, this.#add({ ...node, inputs }, node.id));
       return;
     }
     this.#placed.set(node.id, this.#add(this.#withInputs(node), node.id));
@@ -159,19 +152,17 @@ class StageBuilder {
     return edge;
   }
 
-  #send(): void {
-    const sent = new Set<Exchange>();
-    for (const { edge, from, exchange } of this.#crossings) {
-      if (from !== this.#stage || sent.has(exchange)) continue;
-      sent.add(exchange);
+  /** Stands where its reader would: what has several readers goes to them in their order. */
+  #sendTo(node: GraphNode): void {
+    for (const { edge, from, exchange, reader } of this.#crossings) {
+      if (reader !== node || from !== this.#stage || this.#sent.has(exchange)) continue;
+      this.#sent.add(exchange);
       const name = undefined;
       this.#add({ kind: 'send', name, input: this.#edge(edge), exchange }, edge.node);
     }
   }
 
   #edge({ node, port }: Edge): Edge {
-    const union = this.#unions.get(node);
-    if (union !== undefined) return union;
     const placed = this.#placed.get(node);
     assert(placed !== undefined, 'nodes stand in topological order');
     return { node: placed, port };

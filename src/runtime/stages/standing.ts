@@ -2,9 +2,9 @@
  * How far a task is, among those that share its job: what it tells those that read from it, at once
  * where somebody may wait for that, else at most every 50 ms.
  */
-import type { TaskParts } from '../task.ts';
+import type { TaskParts } from '../task-parts.ts';
 import type { Mark } from './mark.ts';
-import { comparePlaces, firingPlace, type Place } from './place.ts';
+import { comparePlaces, firingPlace, firstPlace, type Place } from './place.ts';
 import type { Senders } from './senders.ts';
 
 const tellEveryMs = 50;
@@ -13,7 +13,10 @@ const tellEveryMs = 50;
 const silenceToleranceMs = 1000;
 const stopToleranceMs = 3_600_000;
 
-type StandingParts = Pick<TaskParts, 'chain' | 'clock' | 'context' | 'lagMs' | 'settling' | 'time'>;
+type StandingParts = Pick<
+  TaskParts,
+  'chain' | 'clock' | 'context' | 'index' | 'lagMs' | 'settling' | 'time'
+>;
 
 /** How an epoch has ended. */
 export interface EpochEnd {
@@ -126,18 +129,20 @@ export class Standing {
   /** What it sends from here on has this place or a later one. */
   #nextPlace(isDraining: boolean): Place {
     const { context, time } = this.#parts;
-    if (isDraining) return { order: Number.POSITIVE_INFINITY, rank: time.settled };
+    if (isDraining) {
+      return { ...firstPlace, order: Number.POSITIVE_INFINITY, rank: time.settled };
+    }
     return this.#senders.nextPlace(context.place, this.#nextFiring());
   }
 
   /** The place of what is due next by event time; undefined where nothing is. */
   #nextFiring(): Place | undefined {
-    const { chain, lagMs } = this.#parts;
+    const { chain, index: task, lagMs } = this.#parts;
     let first: Place | undefined;
-    for (const [operator, rank] of chain.ranks) {
+    for (const [operator, step] of chain.ranks) {
       const time = Math.ceil(operator.nextEventTime());
       if (time === Number.POSITIVE_INFINITY) continue;
-      const place = firingPlace(time, rank, lagMs, false);
+      const place = firingPlace(time, { step, task, lagMs }, false);
       if (first === undefined || comparePlaces(place, first) < 0) first = place;
     }
     return first;

@@ -8,7 +8,8 @@
  * - A partition's watermark is (the highest event time read, or that of its next record if it is
  *   there) minus the out-of-orderness minus 1 ms. The task's is the minimum over partitions that
  *   are not idle, and never goes back.
- * - A partition without any record is idle from the start. Another one becomes idle when the task
+ * - A partition without any record is idle from the start, unless another task has yet to tell
+ *   whether there is something. Another one becomes idle when the task
  *   has caught up with all of its input and the partition has been silent for `idleAfterMs`. So a
  *   replay of input that is there never asks the clock. A record makes it active again.
  * - When every partition is caught up and silent for `quietAfterMs`, the watermark goes on with the
@@ -21,15 +22,25 @@
  * exactly.
  */
 
-import type { Mark, Silence, Told, ToldMark } from '../stages/mark.ts';
+import type { Mark, Silence, Told, ToldMark, ToldPlace } from '../stages/mark.ts';
 
 /** How one source treats time. */
 export interface SourceTime {
   readonly outOfOrdernessMs: number;
   readonly idleAfterMs: number;
   readonly quietAfterMs: number;
-  /** Where another task sends the records: nothing is known before that has told something. */
-  readonly exchange?: object | undefined;
+}
+
+export interface TimedPartition {
+  readonly name: string;
+  readonly source: SourceTime;
+  /** Whether a task that sends what lies there tells how far it is. Default false. */
+  readonly isToldOf?: boolean;
+  /**
+   * Of a partition that is idle only together with all others of this name: those who send them
+   * have heard the same, one sooner than another. Default: it is idle alone.
+   */
+  readonly together?: string | undefined;
 }
 
 export interface PartitionTime {
@@ -39,6 +50,7 @@ export interface PartitionTime {
   /** Event time of the next record; -Infinity where it is not there. */
   next: number;
   idle: boolean;
+  readonly together: string | undefined;
   /** Clock reading when the last record was read, or when the task began. */
   lastRecordMs: number;
 }
@@ -59,7 +71,9 @@ export interface TimeSnapshot {
 }
 
 export interface SharedSnapshot {
-  readonly place: readonly [order: Told, rank: Told];
+  readonly place: ToldPlace;
+  /** How many records it has sent there. */
+  readonly sent: number;
   /** How far those that read from it may have come. */
   readonly receiversAt: Told;
   /** By the name of the partition. */
@@ -83,16 +97,14 @@ export class TaskTime {
   #isQuiet = false;
 
   /** `now` is the clock reading at which the task begins: silence counts from here. */
-  constructor(
-    partitions: readonly { readonly name: string; readonly source: SourceTime }[],
-    now: number,
-  ) {
+  constructor(partitions: readonly TimedPartition[], now: number) {
     this.#names = partitions.map(({ name }) => name);
-    this.partitions = partitions.map(({ source }) => ({
+    this.partitions = partitions.map(({ source, isToldOf = false, together }) => ({
       source,
       highest: none,
       next: none,
-      idle: source.exchange === undefined,
+      idle: !isToldOf,
+      together,
       lastRecordMs: now,
     }));
     this.#lastRecordMs = now;
@@ -106,7 +118,7 @@ export class TaskTime {
     let min = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.partitions.length; i++) {
       const partition = this.#at(i);
-      if (i !== index && !partition.idle) min = Math.min(min, watermarkOf(partition));
+      if (i !== index && !this.#isLeftOut(partition)) min = Math.min(min, watermarkOf(partition));
     }
     return min;
   }
@@ -120,6 +132,16 @@ export class TaskTime {
   silence(now: number): Silence | undefined {
     if (!this.#isQuiet) return undefined;
     return { ms: now - this.#lastRecordMs, since: this.#quietBase };
+  }
+
+  /** Nothing more comes of a partition, and it is not to hold up the others. */
+  letGo(index: number): void {
+    this.#at(index).idle = true;
+  }
+
+  /** Something may come of a partition, whatever was known of it before. */
+  await(index: number): void {
+    this.#at(index).idle = false;
   }
 
   /** What the task that sends a partition its records has told. */
@@ -250,6 +272,11 @@ export class TaskTime {
   /** The job's streams are quiet only when the most patient of its sources says so. */
   #quietAfterMs(): number {
     return Math.max(...this.partitions.map(({ source }) => source.quietAfterMs));
+  }
+
+  #isLeftOut({ idle, together }: PartitionTime): boolean {
+    if (!idle || together === undefined) return idle;
+    return this.partitions.every((of) => of.idle || of.together !== together);
   }
 
   #at(index: number): PartitionTime {

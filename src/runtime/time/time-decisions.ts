@@ -6,7 +6,7 @@ import type { DueWork } from '../due-work.ts';
 import type { EpochRecord } from '../epoch-record.ts';
 import { firstPlace, moveTo } from '../stages/place.ts';
 import type { Senders } from '../stages/senders.ts';
-import type { TaskParts } from '../task.ts';
+import type { TaskParts } from '../task-parts.ts';
 
 export type Decided = Pick<EpochRecord, 'idle' | 'watermark'>;
 
@@ -36,7 +36,7 @@ export class TimeDecisions {
   /** Lets event time run to the end of what is waiting, once all input is read. */
   drain(): void {
     const { context, chain } = this.#parts;
-    moveTo(context.place, { order: Number.POSITIVE_INFINITY, rank: firstPlace.rank });
+    moveTo(context.place, { ...firstPlace, order: Number.POSITIVE_INFINITY });
     this.#draining = chain.timed.length + 1; // fired results may wait again
   }
 

@@ -47,7 +47,7 @@ beforeEach(() => {
       now: 0,
       sourcePartition: 0,
       origin: undefined,
-      place: { ...firstPlace },
+      place: { ...firstPlace, sent: 0 },
       settled: Number.NEGATIVE_INFINITY,
       key: null,
     },

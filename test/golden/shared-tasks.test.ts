@@ -1,0 +1,54 @@
+/**
+ * The golden pipelines and the examples give with any number of tasks what they give with one: with
+ * the input there at once record for record, and so they do where tasks fail and begin again.
+ */
+import { describe, expect, test } from 'vitest';
+import {
+  expectSame,
+  recordsIn,
+  runShared,
+  type SharedInput,
+  writtenBy,
+} from '../support/shared-job.ts';
+import { operators } from './operators-job.ts';
+import { appendsOf, inputPartitions, inputTopic, jobs, makeReadings } from './pipeline.ts';
+import { examples } from './shared-examples.ts';
+import { joins, tables } from './tables-and-joins-jobs.ts';
+
+function inputOf(records: number): SharedInput {
+  return {
+    topics: { [inputTopic]: inputPartitions },
+    appends: appendsOf(makeReadings(records, 7)),
+  };
+}
+
+const pipelines = [...jobs, operators, tables, joins].map((job) => ({ job, input: inputOf(150) }));
+const all = [...pipelines, ...examples].map((of) => [of.job.name, of] as const);
+
+const seeds = Math.ceil(Number(process.env.MILLRACE_SEEDS ?? 30) / 15);
+
+describe('with 1, 2, 3 and 8 tasks there is the same of', () => {
+  test.each(all)('%s', async (_name, { job, input }) => {
+    const outcome = await expectSame(job, input);
+    const written = writtenBy(job).map((topic) => recordsIn(outcome, topic));
+    expect(Math.max(...written)).toBeGreaterThan(10);
+  });
+});
+
+describe('where tasks fail and begin again, there is the same of', () => {
+  test.each(all)('%s', async (_name, { job, input }) => {
+    const {
+      failures: _,
+      late: _late,
+      failed: _failed,
+      ...expected
+    } = await runShared(job, input, { tasks: 1 });
+    for (let seed = 1; seed <= seeds; seed++) {
+      const failing = { seed, every: 8, most: 6 };
+      const tasks = 2 + (seed % 3);
+      const outcome = await runShared(job, input, { tasks, failing, epoch: { epochRecords: 7 } });
+      expect(outcome, `seed ${seed}`).toMatchObject(expected);
+      expect(outcome.failures, `seed ${seed}`).toBeGreaterThan(0);
+    }
+  });
+});

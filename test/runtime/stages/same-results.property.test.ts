@@ -1,0 +1,31 @@
+/**
+ * A job that several tasks share, for random graphs and input with disorder and ties:
+ *
+ * - It gives what it gives with one task: per key the same records in the same order, the same
+ *   late ones, and the same state in the end.
+ * - So it does where its epochs are short.
+ */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { inputs, randomJob, shapes } from '../../support/random-jobs.ts';
+import { runShared } from '../../support/shared-job.ts';
+
+const numRuns = Number(process.env.MILLRACE_SHARED_JOBS ?? 40);
+
+test('random jobs give with several tasks what they give with one', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      shapes,
+      inputs,
+      fc.constantFrom(0, 3, 8),
+      fc.integer({ min: 2, max: 4 }),
+      fc.constantFrom(undefined, { epochRecords: 3 }),
+      async (steps, input, disorder, tasks, epoch) => {
+        const job = randomJob(steps, [disorder, disorder]);
+        const expected = await runShared(job, input, { tasks: 1 });
+        expect(await runShared(job, input, { tasks, epoch })).toEqual(expected);
+      },
+    ),
+    { numRuns },
+  );
+});
