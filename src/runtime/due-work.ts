@@ -94,7 +94,8 @@ export class DueWork {
    */
   runBefore(input: PartitionInput): boolean {
     const { nowFollowsRecords, context } = this.#parts;
-    if (input.rank !== recordRank && !this.#runStepsBefore(input)) return false;
+    const hasFired = input.rank !== recordRank && !input.isPartial; // partials are on their way
+    if (hasFired && !this.#runStepsBefore(input)) return false;
     if (!nowFollowsRecords || input.timestamp <= context.now) return true;
     context.now = input.timestamp;
     return this.run();
