@@ -85,6 +85,8 @@ export class JobRunner implements JobHandle {
   /** Undefined where the whole job is one task, or is not prepared yet. */
   #shared: JobTasks | undefined;
   #isPrepared = false;
+  /** A task of a shared job has failed for good: the others end. */
+  #isFailing = false;
   #end: 'stopped' | 'failed' | undefined;
   #stop: { readonly drain: boolean } | undefined;
   /** Told of every stop. */
@@ -215,10 +217,14 @@ export class JobRunner implements JobHandle {
         tasks: job.all.map(({ name, stage }) => ({ task: name, stage: stage.index })),
         ...{ broker, clock: platform.clock },
         run: (turn) => this.#runTask(job, turn),
-        onFailure: (_, error) => this.#leaving.reject(error),
+        onFailure: (_, error) => {
+          this.#isFailing = true;
+          this.#leaving.reject(error);
+        },
         onError: (error) => this.#keepError(error),
       }),
     );
+    this.#status.tell(); // also where it has no task
     try {
       if (this.#isLeaving) this.#leaving.resolve();
       await this.#leaving.promise;
@@ -329,6 +335,8 @@ export class JobRunner implements JobHandle {
     if (this.#end !== undefined) return this.#end;
     if (this.#stop !== undefined) return 'stopping';
     const states = tasks.map(({ state }) => state);
+    const isFailing = this.#shared !== undefined && states.includes('failed');
+    if (isFailing || this.#isFailing) return 'stopping';
     const first = (['failed', 'restarting', 'starting'] as const).find((of) => states.includes(of));
     return first ?? (this.#isPrepared ? 'running' : 'starting');
   }

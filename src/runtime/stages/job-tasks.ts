@@ -133,6 +133,7 @@ export function requireOneTask(graph: Graph, what: string): void {
   if (!isShared(planStages(graph))) return;
   throw new MillraceError(
     'INVALID',
-    `Job "${graph.job}" is shared by several tasks, and ${what} needs a job with one task.`,
+    `Job "${graph.job}" is shared by several tasks, and ${what} needs a job with one task. Run ` +
+      `it without ${what}: processes that live share it, and take what a dead one ran.`,
   );
 }
