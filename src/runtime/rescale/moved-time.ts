@@ -6,7 +6,7 @@
  *                Of those that read topics the lowest, for each of them knows its own ones only
  *   settled      what is due between the lowest of them and the watermark fires first
  *   partitions   of topics: as of who read them
- *   place        the last one
+ *   place        the last one, of tasks that read topics
  */
 import { heard, hearPlace, said, tellPlace } from '../stages/mark.ts';
 import { firstPlace, type MovingPlace, moveTo, type Place, recordRank } from '../stages/place.ts';
@@ -39,8 +39,8 @@ export function movedTime(
   const { order, rank } = lastPlaceOf(former);
   const ahead = former.map(({ snapshot }) => heard(snapshot.shared?.receiversAt ?? '-'));
   const shared = {
-    // Who reads topics goes on with records of its own there; for the others all are yet to come.
-    place: tellPlace({ ...firstPlace, order, rank, task: stage === 0 ? index : 0 }),
+    // Who reads topics goes on there. What is due in others may have its place before that.
+    place: tellPlace(stage > 0 ? firstPlace : { ...firstPlace, order, rank, task: index }),
     sent: 0,
     receiversAt: said(Math.max(watermark, ...ahead)),
     senders: {},
