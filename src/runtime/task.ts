@@ -170,7 +170,7 @@ export class Task {
   #goOnWithTime(): void {
     const { inputs, time } = this.#parts;
     for (const [index, input] of inputs.entries()) {
-      if (input.hasNext) time.sawNext(index, input.progress);
+      if (input.hasNext) time.sawNext(index, this.#senders.progressOf(input));
       this.#hear(index, input);
     }
     if (this.#beginTime === undefined) time.merge();
@@ -285,13 +285,13 @@ export class Task {
     return this.#commits.start();
   }
 
-  /** Once it is known what comes next, and all that is due before has been done. */
+  /** Whether it is known what comes next, and what is due before it is done. */
   #isReady(): boolean {
     return (!this.#isSkipping() || this.#skipOn()) && this.#due.run();
   }
 
   #work(): boolean {
-    const { inputs, asking, time } = this.#parts;
+    const { inputs, asking } = this.#parts;
     if (!this.#isReady()) return false;
     for (;;) {
       const first = earliestOf(inputs, -1);
@@ -299,7 +299,7 @@ export class Task {
       if (asking.full !== undefined) return false;
       const bound = this.#senders.boundOf(first);
       if (bound === undefined) return true; // who sends must tell first that nothing comes before
-      if (this.#senders.letGo(first, time) && !this.#due.run()) return false;
+      if (this.#senders.goOnDraining(first, this.#parts) && !this.#due.run()) return false;
       if (!this.#runInput(first, bound)) return false;
     }
   }
@@ -319,7 +319,7 @@ export class Task {
       if (!this.#process(input)) return false;
       input.consume();
       this.#hasMoved = true;
-      const next = input.hasNext ? input.progress : Number.NEGATIVE_INFINITY;
+      const next = input.hasNext ? this.#senders.progressOf(input) : Number.NEGATIVE_INFINITY;
       time.observe(index, progress, next, othersMin, this.#epochBegan);
       this.#hear(index, input);
       if (input.isSkipping || !this.#due.run() || asking.full !== undefined) return false;
@@ -335,10 +335,9 @@ export class Task {
     context.sourcePartition = input.sourcePartition;
     context.origin = input.origin;
     context.settled = this.#parts.time.watermark;
-    const { node } = input.source;
     arriveAt(context.place, input, this.#parts.index);
     let isDone = true;
-    if (this.#errors.mayFail(node)) {
+    if (this.#errors.mayFail(input.source.node)) {
       isDone = this.#errors.runRecord(input, () => receive(input));
     } else {
       receive(input);

@@ -13,7 +13,10 @@ export interface Mark {
   readonly state: SenderState;
   /** What it sends from here on has this place or a later one. */
   readonly place: Place;
-  /** Nothing that it sends from here on is expected to have this event time or an earlier one. */
+  /**
+   * Nothing that it sends from here on is expected to have this event time or an earlier one. While
+   * the job is drained this stands, and the place tells how far time is.
+   */
   readonly watermark: number;
   /** Whether event time goes on without it. */
   readonly isIdle: boolean;

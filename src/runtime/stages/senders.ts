@@ -4,7 +4,8 @@
  * that could be read now, something may come that belongs before: then the task waits.
  */
 import { earliestOf, type PartitionInput } from '../partition-input.ts';
-import type { SharedSnapshot, TaskTime } from '../time/task-time.ts';
+import type { TaskParts } from '../task.ts';
+import type { SharedSnapshot } from '../time/task-time.ts';
 import { hear, hearPlace, said, tell, tellPlace } from './mark.ts';
 import { comparePlaces, firstPlace, type MovingPlace, moveTo, type Place } from './place.ts';
 
@@ -13,12 +14,16 @@ export interface Bound extends Place {
   readonly atTies: boolean;
 }
 
+type DrainParts = Pick<TaskParts, 'context' | 'time'>;
+
 export class Senders {
   readonly #inputs: readonly PartitionInput[];
   readonly #isShared: boolean;
   readonly #settling: Bound | undefined;
   /** What was promised last: it never goes back. */
   readonly #promised: MovingPlace = { ...firstPlace, sent: 0 };
+  #isDraining = false;
+  #settledBeforeDrain: number = Number.NEGATIVE_INFINITY;
   #awaited: readonly PartitionInput[] | undefined;
 
   /** `settling`: read so far, and wait for nobody. */
@@ -68,7 +73,7 @@ export class Senders {
     }
     if (!this.#isShared || head === undefined) return bound;
     const drains = head.order === Number.POSITIVE_INFINITY;
-    if (!drains && comesBefore(drainBound, bound)) bound = drainBound; // see `letGo`
+    if (!drains && comesBefore(drainBound, bound)) bound = drainBound; // see `goOnDraining`
     for (const [index, input] of this.#inputs.entries()) {
       if (input.hasNext || index === first) continue;
       const other = isAwaited(input, drains)
@@ -89,16 +94,41 @@ export class Senders {
   }
 
   /**
-   * Before what others have fired in a drain, those that have ended no longer hold up event time.
-   * Whether it may have moved.
+   * Before `first`, where others have fired it in a drain: those that have ended no longer hold up
+   * event time, and it goes on with the drain of the others. Whether it may have moved.
    */
-  letGo(first: number, time: TaskTime): boolean {
+  goOnDraining(first: number, parts: DrainParts): boolean {
     if (this.#inputs[first]?.order !== Number.POSITIVE_INFINITY) return false;
-    for (const [index, { hasNext, sender }] of this.#inputs.entries()) {
-      if (!hasNext && sender?.state === 'ended') time.letGo(index);
+    this.beginDrain(parts);
+    const { time } = parts;
+    for (const [index, { hasNext, progress, sender }] of this.#inputs.entries()) {
+      if (hasNext) time.sawNext(index, progress);
+      else if (sender?.state === 'ended') time.letGo(index);
+      else if (sender?.place.order === Number.POSITIVE_INFINITY) {
+        time.sawNext(index, sender.place.rank + 1);
+      }
     }
     time.merge();
     return true;
+  }
+
+  /** Event time does not go on with what was fired in a drain before that is reached. */
+  progressOf({ order, progress }: PartitionInput): number {
+    const isReached = order < Number.POSITIVE_INFINITY || this.#isDraining;
+    return isReached ? progress : Number.NEGATIVE_INFINITY;
+  }
+
+  /** From here on all that fires does so because the job is drained. */
+  beginDrain({ context, time }: DrainParts): void {
+    if (context.place.order === Number.POSITIVE_INFINITY) return;
+    this.#isDraining = true;
+    this.#settledBeforeDrain = time.settled;
+    moveTo(context.place, drainBound);
+  }
+
+  /** Where event time stood when the drain began. */
+  get settledBeforeDrain(): number {
+    return this.#settledBeforeDrain;
   }
 
   /**

@@ -111,7 +111,7 @@ export class Standing {
   }
 
   #mark({ hasCaughtUp, drains, due }: EpochEnd, now: number): Mark {
-    const { time } = this.#parts;
+    const { context, time } = this.#parts;
     const isDraining = drains || this.#hasEnded;
     // What was waiting for the end is still to come.
     const isEnding = isDraining || (this.#senders.length > 0 && this.#senders.haveEnded);
@@ -119,7 +119,10 @@ export class Standing {
     return {
       state: this.#hasEnded ? 'ended' : state,
       place: this.#nextPlace(isDraining),
-      watermark: time.settled,
+      watermark:
+        context.place.order === Number.POSITIVE_INFINITY
+          ? this.#senders.settledBeforeDrain
+          : time.settled,
       isIdle: time.isIdle,
       due: Math.min(due, this.#senders.due),
       silence: time.silence(now),

@@ -4,7 +4,6 @@
  */
 import type { DueWork } from '../due-work.ts';
 import type { EpochRecord } from '../epoch-record.ts';
-import { firstPlace, moveTo } from '../stages/place.ts';
 import type { Senders } from '../stages/senders.ts';
 import type { TaskParts } from '../task-parts.ts';
 
@@ -35,8 +34,8 @@ export class TimeDecisions {
 
   /** Lets event time run to the end of what is waiting, once all input is read. */
   drain(): void {
-    const { context, chain } = this.#parts;
-    moveTo(context.place, { ...firstPlace, order: Number.POSITIVE_INFINITY });
+    const { chain } = this.#parts;
+    this.#senders.beginDrain(this.#parts);
     this.#draining = chain.timed.length + 1; // fired results may wait again
   }
 
