@@ -14,6 +14,7 @@ export default mergeConfig(
         MILLRACE_SCHEDULES: '200000',
         MILLRACE_STATE_RUNS: '20000',
         MILLRACE_SCRIPTS: '2000',
+        MILLRACE_SHARED_FAULTS: '200',
         MILLRACE_REPLAYS: '1000',
         MILLRACE_MEMBERS: '20000',
         MILLRACE_CRASH_STRIDE: '1',

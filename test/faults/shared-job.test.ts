@@ -1,9 +1,11 @@
 /**
  * Real processes share a job, with threads and without, while trips come in; they join, leave, are
  * killed, stand still, and lose a thread. After each: every trip is counted once, in order, and
- * only the tasks have moved that had to.
+ * only the tasks have moved that had to. Faults in a random order: `npm run soak`, or
+ * MILLRACE_SHARED_FAULTS=20.
  */
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Choose, seededChoices } from '../support/choices.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sumOfWindows } from './counted.ts';
 import type { Death } from './shared-job.ts';
@@ -128,3 +130,38 @@ describe('processes that share a job', () => {
     await finish(shared, again[1]);
   });
 });
+
+/** Faults one after another, of which each leaves two processes; a third one joins in between. */
+async function suffer(shared: Shared, pair: [Sharer, Sharer], choose: Choose): Promise<void> {
+  const [stays, goes] = choose(2) === 0 ? pair : [pair[1], pair[0]];
+  const fault = choose(5);
+  const workers = choose(2) === 0 ? undefined : 2;
+  if (fault === 0) await leavesTo(stays, shared, () => goes.leave());
+  else if (fault === 1) await leavesTo(stays, shared, () => goes.kill());
+  else if (fault === 2) return standsStill(shared, stays, goes);
+  else if (fault === 3) {
+    if (goes.tasks.every(({ thread }) => thread === undefined)) return;
+    const deaths = ['exit', 'throw', 'memory'] as const;
+    return losesThread(shared, goes, deaths[choose(3)] ?? 'exit');
+  } else {
+    await Promise.all(pair.map((sharer) => sharer.kill()));
+    pair.splice(0, 2, shared.join(workers), shared.join(workers));
+    await shared.untilHeld([pair[0], half], [pair[1], half]);
+    return shared.untilCounted();
+  }
+  pair.splice(0, 2, stays, await joins(shared, stays, workers));
+}
+
+const randomFaults = Number(process.env.MILLRACE_SHARED_FAULTS ?? 0);
+
+test.skipIf(randomFaults === 0).each([1, 2, 3, 4])(
+  'faults at random lose and double nothing (seed %d)',
+  async (seed) => {
+    const choose = seededChoices(seed);
+    const { shared, first } = await begin(2);
+    const pair: [Sharer, Sharer] = [first, await joins(shared, first, 2)];
+    for (let i = 0; i < randomFaults; i++) await suffer(shared, pair, choose);
+    await leavesTo(pair[0], shared, () => pair[1].leave());
+    await finish(shared, pair[0]);
+  },
+);
