@@ -8,11 +8,11 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Choose, seededChoices } from '../support/choices.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { sumOfWindows } from './counted.ts';
-import type { Death } from './shared-job.ts';
+import { type Death, partitions } from './shared-job.ts';
 import type { Sharer } from './sharer-process.ts';
-import { Shared, taskNames } from './sharing.ts';
+import { Shared } from './sharing.ts';
 
-const all = taskNames.length;
+const all = 2 * partitions;
 const half = all / 2;
 
 /** A job with one process, into which trips come. */
@@ -88,13 +88,13 @@ async function losesThread(shared: Shared, sharer: Sharer, how: Death): Promise<
   const dying = sharer.tasks.find(({ stage, state }) => stage === 0 && state === 'running');
   const inThread = sharer.tasks.filter(({ thread }) => thread === dying?.thread);
   const lost = inThread.map(({ task }) => task);
-  const others = taskNames.filter((task) => !lost.includes(task));
+  const others = shared.taskNames.filter((task) => !lost.includes(task));
   const before = { lost: shared.incarnations(lost), others: shared.incarnations(others) };
   const errors = sharer.errors.length;
 
-  shared.sendDeath(Number(dying?.task.at(-1)), how);
+  shared.sendDeath(shared.readers.indexOf(dying?.task ?? ''), how);
   await sharer.until(() => sharer.errors.length >= errors + lost.length);
-  const readers = others.filter((task) => task.startsWith('shared.0-0'));
+  const readers = others.filter((task) => shared.readers.includes(task));
   const epochs = shared.epochs(readers);
   await shared.until(() => shared.epochs(readers).every((of, i) => of > (epochs[i] ?? 0)));
   expect(shared.incarnations(lost)).toEqual(before.lost); // still dead, while others commit
