@@ -98,10 +98,13 @@ export class Shared {
     return tasks.map((task) => this.log.broker.describeTask(task)?.epoch ?? 0);
   }
 
-  /** Resolves once it is so; asked again after each change of the log. */
+  /**
+   * Resolves once it is so; asked again after each change of the log. Rejects when a process fails.
+   */
   async until(isSo: () => boolean): Promise<void> {
     if (isSo()) return;
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
+      for (const { end } of this.sharers) end.catch(reject);
       const subscription = this.log.broker.subscribe(() => {
         if (!isSo()) return;
         subscription.close();
