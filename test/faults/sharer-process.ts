@@ -40,6 +40,11 @@ export class Sharer {
     return this.end;
   }
 
+  /** Stops it, until it is sent SIGCONT. */
+  standStill(): void {
+    this.child.stdin?.write('stop\n');
+  }
+
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.end;

@@ -1,6 +1,7 @@
 /**
  * A process that shares a job: `sharer.ts DIRECTORY [WORKERS]`. A line on standard input makes it
- * leave, `drain` after everything is counted. On standard error it tells, a line of JSON each,
+ * leave, `drain` after everything is counted; `stop` makes it stop itself (SIGSTOP), when it does not
+ * hold the lock, without which nobody could commit. On standard error it tells, a line of JSON each,
  * who runs which task as it knows (`{ tasks }`), and each failure (`{ error }`).
  */
 import { isMillraceError } from '../../src/platform/index.ts';
@@ -20,8 +21,10 @@ let told = '';
 let errorsTold = 0;
 const subscription = log.broker.subscribe(tell); // what others do changes the log alone
 handle.status$.subscribe(tell);
-process.stdin.once('data', (order) => {
-  void handle.stop({ drain: String(order).startsWith('drain') });
+process.stdin.on('data', (data) => {
+  const order = String(data).trim();
+  if (order === 'stop') process.kill(process.pid, 'SIGSTOP');
+  else void handle.stop({ drain: order === 'drain' });
 });
 try {
   await handle.done;

@@ -4,14 +4,10 @@
  */
 import { join } from 'node:path';
 import { type Log, openLog } from '../../src/runtime/index.ts';
+import { firstLayout, tasksOf } from '../../src/runtime/stages/job-tasks.ts';
 import { Counted } from './counted.ts';
-import { type Death, partitions, results, type Trip, trips } from './shared-job.ts';
+import { type Death, partitions, results, shared, type Trip, trips } from './shared-job.ts';
 import { Sharer } from './sharer-process.ts';
-
-/** All tasks of the job. */
-export const taskNames = [0, 1].flatMap((stage) =>
-  Array.from({ length: partitions }, (_, index) => `shared.0-${stage}-${index}`),
-);
 
 const groups = 8;
 const tripsAtOnce = 5;
@@ -20,6 +16,10 @@ const feedEveryMs = 20;
 /** The log of the job, and the trips that come into it. */
 export class Shared {
   readonly log: Log;
+  /** All of the job. */
+  readonly taskNames: readonly string[];
+  /** Of the tasks that read the trips, by partition. */
+  readonly readers: readonly string[];
   readonly #directory: string;
   readonly sharers: Sharer[] = [];
   readonly #sent = Array.from({ length: partitions }, () => 0);
@@ -37,6 +37,10 @@ export class Shared {
 
   private constructor(log: Log, directory: string) {
     this.log = log;
+    const { graph } = shared;
+    const { all } = tasksOf(graph, firstLayout(graph, log.broker));
+    this.taskNames = all.map(({ name }) => name);
+    this.readers = all.flatMap(({ name, stage }) => (stage.index === 0 ? name : []));
     this.#counted = new Counted(log.broker);
     this.#directory = directory;
   }
@@ -77,14 +81,14 @@ export class Shared {
 
   /** The tasks that a process holds, by name. */
   heldBy({ pid }: Sharer): string[] {
-    return taskNames.filter((task) => {
+    return this.taskNames.filter((task) => {
       const holder = this.log.broker.describeTask(task)?.holder;
       return holder?.isLive === true && holder.pid === pid;
     });
   }
 
   /** How often each task was claimed: who has it still has it as long as this stays. */
-  incarnations(tasks: readonly string[] = taskNames): Record<string, number | undefined> {
+  incarnations(tasks: readonly string[] = this.taskNames): Record<string, number | undefined> {
     const of = (task: string) => this.log.broker.describeTask(task)?.incarnation;
     return Object.fromEntries(tasks.map((task) => [task, of(task)]));
   }
@@ -94,10 +98,13 @@ export class Shared {
     return tasks.map((task) => this.log.broker.describeTask(task)?.epoch ?? 0);
   }
 
-  /** Resolves once it is so; asked again after each change of the log. */
+  /**
+   * Resolves once it is so; asked again after each change of the log. Rejects when a process fails.
+   */
   async until(isSo: () => boolean): Promise<void> {
     if (isSo()) return;
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
+      for (const { end } of this.sharers) end.catch(reject);
       const subscription = this.log.broker.subscribe(() => {
         if (!isSo()) return;
         subscription.close();
