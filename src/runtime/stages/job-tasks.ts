@@ -38,6 +38,16 @@ export function taskNameOf(job: string): string {
   return `${job}-0`;
 }
 
+/** The name of one of several tasks. */
+export function sharedTaskName(
+  job: string,
+  generation: number,
+  stage: number,
+  index: number,
+): string {
+  return `${job}.${generation}-${stage}-${index}`;
+}
+
 /** Whether the job is more than one task. */
 export function isShared({ stages }: JobPlan): boolean {
   return stages.length > 1 || (stages[0]?.parallelism ?? 1) > 1;
@@ -50,7 +60,7 @@ export function tasksOf(graph: Graph, layout: Layout): JobTasks {
   const all = stages.flatMap((stage) => {
     const tasks = layout.tasks[stage.index] ?? 1;
     return Array.from({ length: tasks }, (_, index) => {
-      const shared = `${job}.${layout.generation}-${stage.index}-${index}`;
+      const shared = sharedTaskName(job, layout.generation, stage.index, index);
       return { name: isShared(plan) ? shared : taskNameOf(job), stage, index, tasks };
     });
   });
