@@ -15,6 +15,7 @@ export default mergeConfig(
         MILLRACE_STATE_RUNS: '20000',
         MILLRACE_SCRIPTS: '2000',
         MILLRACE_REPLAYS: '1000',
+        MILLRACE_MEMBERS: '20000',
         MILLRACE_CRASH_STRIDE: '1',
       },
       testTimeout: 6 * hourMs,

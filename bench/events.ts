@@ -9,24 +9,25 @@ export interface Event {
   readonly timestamp: number;
 }
 
-/** To partition 0 of `topic`. */
+/** To the partitions of `topic` in turn. */
 export async function appendEvents(
   { broker }: Log,
   topic: string,
   events: Iterable<Event>,
 ): Promise<void> {
-  const builder = new RecordBatchBuilder(2 * batchBytes);
-  let maxTimestamp = 0;
-  const flush = () => {
-    const { recordCount } = builder;
-    return broker.append([
-      { topic, partition: 0, batches: builder.build(), recordCount, maxTimestamp },
-    ]);
+  const count = broker.describeTopic(topic)?.partitions.length ?? 1;
+  const builders = Array.from({ length: count }, () => new RecordBatchBuilder(2 * batchBytes));
+  const flush = (builder: RecordBatchBuilder) => {
+    const { recordCount, maxTimestamp } = builder;
+    const partition = builders.indexOf(builder);
+    const batches = builder.build();
+    return broker.append([{ topic, partition, batches, recordCount, maxTimestamp }]);
   };
+  let next = 0;
   for (const { key, value, timestamp } of events) {
+    const builder = builders[next++ % count] as RecordBatchBuilder; // below the count
     builder.append(timestamp, Buffer.from(key), Buffer.from(value));
-    maxTimestamp = Math.max(maxTimestamp, timestamp);
-    if (builder.byteLength >= batchBytes) await flush();
+    if (builder.byteLength >= batchBytes) await flush(builder);
   }
-  if (builder.recordCount > 0) await flush();
+  for (const builder of builders) if (builder.recordCount > 0) await flush(builder);
 }

@@ -2,7 +2,7 @@
  * The parts of the latency benchmarks: a producer at a constant rate, a job that counts per key, a
  * consumer.
  */
-import { type Broker, job, json, type Log, RecordCursor, string, topic } from 'millrace';
+import { type Broker, type Job, job, json, type Log, RecordCursor, string, topic } from 'millrace';
 
 export const input = topic('in', { key: string(), value: json<Event>(), partitions: 4 });
 export const output = topic('out', { key: string(), value: json<{ n: number; sent: number }>() });
@@ -22,19 +22,27 @@ export interface Event {
 }
 
 /** A running count per key: one result for each record. It carries the send time through. */
-export const counting = job('counting', ({ from }) => {
-  from(input)
-    .keyBy((event) => event.key)
-    .process({
-      state: { n: numberState() },
-      onRecord({ sent }, { state }) {
-        const n = (state.n.get() ?? 0) + 1;
-        state.n.set(n);
-        return [{ n, sent }];
-      },
-    })
-    .to(output);
-});
+export function countingBy(parallelism: number): Job {
+  return job(
+    'counting',
+    ({ from }) => {
+      from(input)
+        .keyBy((event) => event.key)
+        .process({
+          state: { n: numberState() },
+          onRecord({ sent }, { state }) {
+            const n = (state.n.get() ?? 0) + 1;
+            state.n.set(n);
+            return [{ n, sent }];
+          },
+        })
+        .to(output);
+    },
+    { parallelism },
+  );
+}
+
+export const counting = countingBy(1);
 
 function numberState(): {
   readonly kind: 'value';

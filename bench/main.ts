@@ -23,6 +23,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     trials: 1,
   },
   'latency-100k': { runs: [['latency.ts', '100000']], trials: 1 },
+  'latency-2': { runs: [['latency.ts', '10000', '60', '2']], trials: 1 },
   log: { runs: [['log.ts']], trials: 5 },
   avro: { runs: [['avro.ts'], ['avro.ts', 'select']], trials: 5 },
   formats: {
@@ -67,6 +68,15 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     trials: 1,
   },
   nexmark: { runs: [['nexmark.ts']], trials: 3 },
+  workers: {
+    runs: [
+      ['workers.ts', 'flights'],
+      ['workers.ts', 'q5'],
+    ],
+    trials: 3,
+  },
+  exchange: { runs: [['exchange.ts']], trials: 3 },
+  move: { runs: [['move.ts']], trials: 3 },
   startup: { runs: [['startup.ts']], trials: 7 },
 };
 

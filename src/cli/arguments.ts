@@ -66,6 +66,11 @@ export function topicPair(
   throw new InvalidArgumentError('Use <topic>=<topic of the replay>.');
 }
 
+export function workerCount(text: string): number {
+  if (/^[1-9]\d*$/.test(text) && Number(text) <= 128) return Number(text);
+  throw new InvalidArgumentError('Use a whole number from 1 to 128.');
+}
+
 export function wholeNumber(text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
   throw new InvalidArgumentError('Use a whole number, 0 or more.');

@@ -13,6 +13,7 @@ import {
   replayTo,
   topicPair,
   wholeNumber,
+  workerCount,
 } from './arguments.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -74,6 +75,7 @@ function program(terminal: Terminal): Command {
     .showHelpAfterError('(add --help for what there is)')
     .exitOverride();
   addRun(main, terminal);
+  addStatus(main, terminal);
   addReplay(main, terminal);
   addTopics(main, terminal);
   addProduce(main, terminal);
@@ -104,10 +106,22 @@ function addRun(main: Command, terminal: Terminal): void {
     .option(...dataOption, dataDefault)
     .option('--take-over', 'fence off another process that runs the job')
     .option('--rebuild-state', 'compute state anew from the log where its file is refused')
+    .option('--workers <count>', 'threads that run tasks of jobs with parallelism', workerCount)
     .option('--durability <mode>', 'disk or process', durability, 'disk')
     .option('--quiet', 'print no status lines')
     .action(async (file: string, options) =>
       (await import('./commands/run.ts')).runFile(file, options, terminal),
+    );
+}
+
+function addStatus(main: Command, terminal: Terminal): void {
+  main
+    .command('status [job]')
+    .description('show which process runs each task of the jobs, and how far it is behind')
+    .option(...dataOption, dataDefault)
+    .option('--json', 'one JSON object for each task')
+    .action(async (job: string | undefined, options) =>
+      (await import('./commands/status.ts')).status(job, options, terminal),
     );
 }
 

@@ -51,6 +51,7 @@ export {
   openLog,
   type RecordsOptions,
 } from './log.ts';
+export { jobOfTask } from './members/names.ts';
 export { TopicOutput } from './operators/topic-output.ts';
 export { type QueryOptions, type QueryResult, query } from './query/query.ts';
 export type { SqlParameters, SqlValue } from './query/select.ts';
@@ -65,6 +66,7 @@ export {
 export type { ReplayBound } from './replay/replay-range.ts';
 export { canPass, RestartPauses } from './restarts.ts';
 export { type Job, type RunOptions, run } from './run.ts';
+export { describeJob } from './stages/describe-job.ts';
 export type {
   AggregatingState,
   EntryOptions,
@@ -80,6 +82,7 @@ export type {
   JobMetrics,
   JobState,
   JobStatus,
+  JobTaskStatus,
   PartitionStatus,
   RebuildStatus,
 } from './status.ts';
@@ -107,6 +110,5 @@ export {
   type WindowBounds,
   type WindowFiring,
 } from './windows.ts';
-export { graphOfTask } from './workers/graph-of-task.ts';
 export { LocalTasks } from './workers/local-tasks.ts';
 export { WorkerTasks } from './workers/worker-tasks.ts';

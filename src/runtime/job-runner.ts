@@ -1,19 +1,30 @@
 /**
- * Runs a job: its tasks, one or several, and answers questions about it.
+ * Runs a job: its one task, or its part of the tasks that several processes share; and answers
+ * questions about it.
  *
- * A task that fails for good ends the job: the others stop with a last commit.
+ * A task that fails for good ends the job in this process: the others stop with a last commit.
  */
 import type { Observable } from 'rxjs';
 import type { Broker } from '../broker/index.ts';
-import { messageOf, type Platform } from '../platform/index.ts';
+import {
+  isMillraceError,
+  MillraceError,
+  messageOf,
+  type Platform,
+  pause,
+} from '../platform/index.ts';
 import type { Graph } from './graph.ts';
+import { JobMember, type TaskRun } from './members/job-member.ts';
 import { prepareTopics } from './open-task.ts';
-import { type JobTasks, makeExchanges, type TaskSpec, tasksOf } from './stages/job-tasks.ts';
+import { canPass, RestartPauses } from './restarts.ts';
+import { type JobTasks, makeExchanges, taskNameOf, tasksOf } from './stages/job-tasks.ts';
 import { layoutFor } from './stages/layout.ts';
-import type { JobMetrics, JobState, JobStatus } from './status.ts';
+import type { JobMetrics, JobState, JobStatus, JobTaskStatus } from './status.ts';
 import { StatusFeed } from './status-feed.ts';
-import { noCounts, recordsOf, sumOf } from './task-counts.ts';
-import { TaskRunner, type TaskRunnerOptions, type TaskSnapshot } from './task-runner.ts';
+import { noCounts, recordsOf, sumOf, type TaskCounts } from './task-counts.ts';
+import { type HostPlace, TaskHosts, type Workers } from './task-hosts.ts';
+import { TaskRunner, type TaskSnapshot } from './task-runner.ts';
+import type { TaskSettings } from './workers/task-host.ts';
 
 /** A job that runs in this process. */
 export interface JobHandle {
@@ -39,29 +50,55 @@ export interface JobHandle {
   stop(options?: { readonly drain?: boolean }): Promise<void>;
 }
 
-export interface JobRunnerOptions
-  extends Omit<TaskRunnerOptions, 'onError' | 'onState' | 'onProgress' | 'shared'> {
+export interface JobRunnerOptions {
   readonly graph: Graph;
   readonly broker: Broker;
   readonly platform: Platform;
+  /**
+   * The data directory; undefined where the log is in memory, and the changelog holds all state.
+   */
+  readonly directory: string | undefined;
+  readonly settings: TaskSettings;
+  readonly workers: Workers | undefined;
   /** Called when the job has ended, however it did. */
   onEnd(): Promise<void>;
 }
 
 const errorsMax = 100;
 
+/** A task that runs here. */
+interface OwnTask {
+  readonly runner: TaskRunner;
+  readonly place: HostPlace;
+  readonly stage: number;
+}
+
 export class JobRunner implements JobHandle {
   readonly done: Promise<void>;
   readonly #options: JobRunnerOptions;
   readonly #status: StatusFeed<JobStatus>;
   readonly #errors: Error[] = [];
-  readonly #tasks = new Map<string, TaskRunner>();
+  readonly #hosts: TaskHosts;
+  /** By name. */
+  readonly #tasks = new Map<string, OwnTask>();
+  /** Undefined where the whole job is one task, or is not prepared yet. */
+  #shared: JobTasks | undefined;
+  #isPrepared = false;
   #end: 'stopped' | 'failed' | undefined;
   #stop: { readonly drain: boolean } | undefined;
+  /** Told of every stop. */
+  readonly #ending = new AbortController();
+  /** Ends the part that this process has in a shared job. */
+  readonly #leaving = Promise.withResolvers<void>();
+  readonly #drained = new Set<string>();
+  /** What tasks have counted that run elsewhere now. */
+  #before: TaskCounts = noCounts;
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
+    this.#hosts = new TaskHosts(options);
     this.#status = new StatusFeed(options.platform.clock, () => this.status());
+    this.#leaving.promise.catch(() => {}); // awaited once the job runs
     this.done = this.#run();
     this.done.catch(() => {}); // also told by status; nobody has to await it
   }
@@ -80,14 +117,15 @@ export class JobRunner implements JobHandle {
 
   status(): JobStatus {
     const tasks = this.#snapshots();
-    const watermark = Math.min(...tasks.map((task) => task.watermark));
+    const watermarks = tasks.flatMap(({ watermark }) => watermark ?? []);
     return {
       job: this.job,
       state: this.#stateOf(tasks),
       waitingFor: tasks.find((task) => task.waitingFor !== undefined)?.waitingFor,
       rebuild: tasks.find((task) => task.rebuild !== undefined)?.rebuild,
-      watermark: Number.isFinite(watermark) ? watermark : undefined,
+      watermark: watermarks.length === 0 ? undefined : Math.min(...watermarks),
       partitions: tasks.flatMap(({ partitions }) => partitions),
+      tasks: this.#taskStatus(),
       metrics: this.metrics(),
       error: this.#errors.at(-1),
     };
@@ -95,7 +133,7 @@ export class JobRunner implements JobHandle {
 
   metrics(): JobMetrics {
     const tasks = this.#snapshots();
-    const { failed, ...counts } = tasks.map((task) => task.counts).reduce(sumOf, noCounts);
+    const { failed, ...counts } = tasks.map((task) => task.counts).reduce(sumOf, this.#before);
     const sum = (of: (task: TaskSnapshot) => number) =>
       tasks.reduce((total, task) => total + of(task), 0);
     return {
@@ -113,25 +151,28 @@ export class JobRunner implements JobHandle {
 
   async stop(options: { readonly drain?: boolean } = {}): Promise<void> {
     const drain = options.drain ?? false;
+    if (drain) this.#requireAll();
     this.#stop = { drain };
     this.#status.tell();
-    for (const task of this.#tasks.values()) task.stop({ drain }).catch(() => {});
+    this.#ending.abort();
+    if (!drain && this.#shared !== undefined) this.#leaving.resolve();
+    for (const { runner } of this.#tasks.values()) runner.stop({ drain }).catch(() => {});
     await this.done;
   }
 
   async #run(): Promise<void> {
     try {
-      const job = await this.#prepare();
-      const tasks = job?.all ?? [undefined];
-      for (const task of tasks) this.#start(job, task);
-      await Promise.all([...this.#tasks.values()].map(({ done }) => done));
+      this.#shared = await this.#untilItPasses(() => this.#prepare());
+      this.#isPrepared = true;
+      if (this.#shared === undefined) await this.#start(taskNameOf(this.job), 0).done;
+      else await this.#runShared(this.#shared);
       this.#end = 'stopped';
     } catch (error) {
-      await this.#stopAll();
       if (this.#errors.at(-1) !== error) this.#keepError(error);
       this.#end = 'failed';
       throw error;
     } finally {
+      await this.#hosts.close();
       this.#status.tell();
       this.#status.end();
       await this.#options.onEnd();
@@ -149,23 +190,111 @@ export class JobRunner implements JobHandle {
     return job;
   }
 
-  #start(job: JobTasks | undefined, task: TaskSpec | undefined): void {
-    const { graph } = this.#options;
-    const shared = job && task && { job, task };
-    const runner = new TaskRunner({
-      ...this.#options,
-      graph: task?.stage.graph ?? graph,
-      shared,
-      onError: (error) => this.#keepError(error),
-      onState: () => this.#status.tell(),
-      onProgress: () => this.#status.tellSoon(),
-    });
-    this.#tasks.set(task?.name ?? graph.job, runner);
-    if (this.#stop !== undefined) runner.stop(this.#stop).catch(() => {}); // told by `done`
+  async #untilItPasses<Result>(attempt: () => Promise<Result>): Promise<Result> {
+    const pauses = new RestartPauses();
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!canPass(error) || this.#ending.signal.aborted) throw error;
+        this.#keepError(error);
+        await pause(this.#options.platform.clock, pauses.after(0), this.#ending.signal);
+      }
+    }
   }
 
-  async #stopAll(): Promise<void> {
-    await Promise.allSettled([...this.#tasks.values()].map((task) => task.stop()));
+  /** As a member of those that share the job, until it is stopped or a task fails for good. */
+  async #runShared(job: JobTasks): Promise<void> {
+    const { broker, platform } = this.#options;
+    if (this.#isLeaving) return;
+    const member = await this.#untilItPasses(() =>
+      JobMember.join({
+        job: this.job,
+        tasks: job.all.map(({ name, stage }) => ({ task: name, stage: stage.index })),
+        ...{ broker, clock: platform.clock },
+        run: (turn) => this.#runTask(job, turn),
+        onFailure: (_, error) => this.#leaving.reject(error),
+        onError: (error) => this.#keepError(error),
+      }),
+    );
+    try {
+      if (this.#isLeaving) this.#leaving.resolve();
+      await this.#leaving.promise;
+    } finally {
+      await member.close();
+    }
+  }
+
+  get #isLeaving(): boolean {
+    return this.#stop?.drain === false;
+  }
+
+  /** A task that falls to this process, until it is given up or lost. */
+  async #runTask(job: JobTasks, { task, signal, ...turn }: TaskRun): Promise<void> {
+    const stage = job.all.find(({ name }) => name === task)?.stage.index ?? 0;
+    const runner = this.#start(task, stage, turn);
+    signal.addEventListener('abort', () => void runner.stop().catch(() => {}));
+    try {
+      await runner.done;
+    } finally {
+      this.#forget(task);
+    }
+    if (this.#stop?.drain !== true || signal.aborted) return;
+    this.#drained.add(task);
+    if (this.#drained.size === job.all.length) this.#leaving.resolve();
+    // It has nothing more to do, and is not to be started again.
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve());
+    });
+  }
+
+  #start(task: string, stage: number, turn?: Pick<TaskRun, 'takeOver' | 'claimed'>): TaskRunner {
+    const { settings, platform } = this.#options;
+    const place = this.#hosts.take(stage);
+    const layout = this.#shared?.layout;
+    const runner = new TaskRunner({
+      clock: platform.clock,
+      host: place.host,
+      spec: {
+        task,
+        layout,
+        settings: { ...settings, takeOver: turn?.takeOver ?? settings.takeOver },
+      },
+      onClaimed: (incarnation) => turn?.claimed(incarnation),
+      onError: (error) => {
+        if (layout === undefined || !isElsewhere(error)) this.#keepError(error);
+      },
+      onState: () => this.#status.tell(),
+      onChange: () => this.#status.tellSoon(),
+    });
+    this.#tasks.set(task, { runner, place, stage });
+    if (this.#stop !== undefined) runner.stop(this.#stop).catch(() => {}); // told by `done`
+    return runner;
+  }
+
+  /** What it has counted stays. */
+  #forget(task: string): void {
+    const own = this.#tasks.get(task);
+    if (own === undefined) return;
+    this.#hosts.leave(own.place, own.stage);
+    this.#before = sumOf(this.#before, own.runner.snapshot().counts);
+    this.#tasks.delete(task);
+  }
+
+  /** A drain ends when all tasks have told one another that nothing more comes. */
+  #requireAll(): void {
+    const others = (this.#shared?.all ?? []).flatMap(({ name }) => {
+      const holder = this.#options.broker.describeTask(name)?.holder;
+      return holder?.isLive === true && !holder.isThis ? [`${holder.pid} on ${holder.host}`] : [];
+    });
+    if (others.length === 0) return;
+    throw new MillraceError(
+      'INVALID',
+      `Job "${this.job}" can't be drained by this process alone: process ` +
+        `${[...new Set(others)].join(', ')} runs tasks of it. Stop the job there; this process ` +
+        'has all tasks a moment later.',
+    );
   }
 
   #keepError(error: unknown): void {
@@ -174,7 +303,24 @@ export class JobRunner implements JobHandle {
   }
 
   #snapshots(): readonly TaskSnapshot[] {
-    return [...this.#tasks.values()].map((task) => task.snapshot());
+    return [...this.#tasks.values()].map(({ runner }) => runner.snapshot());
+  }
+
+  #taskStatus(): readonly JobTaskStatus[] {
+    const { broker } = this.#options;
+    const all = this.#shared?.all ?? [{ name: taskNameOf(this.job), stage: { index: 0 } }];
+    return all.map(({ name: task, stage }) => {
+      const own = this.#tasks.get(task);
+      const holder = broker.describeTask(task)?.holder;
+      const isHeld = holder?.isLive === true;
+      return {
+        task,
+        stage: stage.index,
+        state: own?.runner.snapshot().state ?? (isHeld ? 'elsewhere' : 'free'),
+        thread: own?.place.thread,
+        process: isHeld ? { pid: holder.pid, host: holder.host } : undefined,
+      };
+    });
   }
 
   #stateOf(tasks: readonly TaskSnapshot[]): JobState {
@@ -182,6 +328,11 @@ export class JobRunner implements JobHandle {
     if (this.#stop !== undefined) return 'stopping';
     const states = tasks.map(({ state }) => state);
     const first = (['failed', 'restarting', 'starting'] as const).find((of) => states.includes(of));
-    return first ?? (states.length === 0 ? 'starting' : 'running');
+    return first ?? (this.#isPrepared ? 'running' : 'starting');
   }
+}
+
+/** Another process has the task. */
+function isElsewhere(error: unknown): boolean {
+  return isMillraceError(error, 'TASK_HELD') || isMillraceError(error, 'FENCED');
 }

@@ -37,7 +37,7 @@ import { asksOutside, deadLettersOf, type Graph, type SourceNode } from './graph
 import type { PartitionInput } from './partition-input.ts';
 import { type NewestState, type RecoveredState, recoverNewest } from './recover-newest.ts';
 import { recoverOrRebuild } from './replay/recover-or-rebuild.ts';
-import { type JobTasks, reads, type TaskSpec, taskNameOf } from './stages/job-tasks.ts';
+import { type JobTasks, reads, type StageTask, taskNameOf } from './stages/job-tasks.ts';
 import { lagOf } from './stages/plan.ts';
 import { sharingOf } from './stages/sharing.ts';
 import type { RebuildStatus } from './status.ts';
@@ -47,7 +47,7 @@ export interface OpenTaskOptions {
   /** Of the task's stage. */
   readonly graph: Graph;
   /** Which task it is; undefined where the whole job is one. */
-  readonly shared?: { readonly job: JobTasks; readonly task: TaskSpec } | undefined;
+  readonly shared?: { readonly job: JobTasks; readonly task: StageTask } | undefined;
   readonly broker: Broker;
   readonly platform: Platform;
   /**

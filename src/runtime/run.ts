@@ -20,6 +20,10 @@ import type { EpochBudget } from './epoch-limit.ts';
 import type { Graph } from './graph.ts';
 import { type JobHandle, JobRunner } from './job-runner.ts';
 import { Log } from './log.ts';
+import { requireOneTask } from './stages/job-tasks.ts';
+import { planStages } from './stages/plan.ts';
+import type { Workers } from './task-hosts.ts';
+import type { TaskSettings } from './workers/task-host.ts';
 
 /** A job: a name and the graph that it runs. */
 export interface Job {
@@ -43,7 +47,10 @@ export interface RunOptions {
   readonly stateDirectory?: string;
   /** `disk` (default) or `process`; see `EmbeddedBrokerOptions`. */
   readonly durability?: 'disk' | 'process';
-  /** Fence off another live process that runs the job. Default false. */
+  /**
+   * Fence off another live process that runs the job. Default false. Processes share a job with
+   * `parallelism`, and need no such thing: it is refused.
+   */
   readonly takeOver?: boolean;
   /**
    * Where the state file is missing, damaged or otherwise refused: compute the state anew, by doing
@@ -51,6 +58,16 @@ export interface RunOptions {
    * file is refused.
    */
   readonly rebuildState?: boolean;
+  /**
+   * How many threads run the job's tasks. Default: they run in the thread that calls. Needs `data`
+   * and `module`.
+   */
+  readonly workers?: number;
+  /**
+   * URL of the module whose default export is the job, or an array with it: threads load it.
+   * @example run(job, { data: './data', workers: 4, module: import.meta.url })
+   */
+  readonly module?: string | URL;
   /** How often committed state is folded into the state file, in ms. Default 10,000. */
   readonly foldIntervalMs?: number;
   /**
@@ -91,6 +108,8 @@ const runOptions = [
   'durability',
   'takeOver',
   'rebuildState',
+  'workers',
+  'module',
   'foldIntervalMs',
   'foldCpuShare',
   'stateMemoryMax',
@@ -106,6 +125,7 @@ const stateMemoryDefault = 512 * 1024 * 1024;
 const stateMemoryShare = 0.25;
 
 const numbers: readonly (keyof RunOptions)[] = [
+  'workers',
   'foldIntervalMs',
   'stateMemoryMax',
   'unfoldedBytesMax',
@@ -118,6 +138,14 @@ export const epochDefaults: EpochBudget = {
   epochBytes: 8 * 1024 * 1024,
   epochRecords: Number.POSITIVE_INFINITY,
 };
+
+const takeOverInstead =
+  'Stop its other processes, or let this one share the job with them: leave takeOver out.';
+
+/** What one task has read came of what others did, which is not recorded. */
+const rebuildInstead =
+  'Restore the whole directory from one backup; or give the job another name, which begins anew ' +
+  'with the records that are there; or make its results again beside it: millrace replay FILE.';
 
 /**
  * Runs a job in this process until it is stopped, and returns its handle at once; what keeps it
@@ -133,16 +161,28 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
   checkRunOptions(options);
   checkGraph(job.graph);
   nameSteps(job.graph);
+  if (options.takeOver === true) requireOneTask(job.graph, 'takeOver', takeOverInstead);
+  if (options.rebuildState === true) requireOneTask(job.graph, 'rebuildState', rebuildInstead);
+  const workers = workersOf(options);
   const platform = platformOf(options);
-  const durability = options.durability ?? 'disk';
   const opened = await openLog(platform, options);
-  const stateMemoryMax = options.stateMemoryMax ?? stateMemoryDefaultOf(platform);
   return new JobRunner({
     graph: job.graph,
     broker: opened.broker,
     platform,
     directory: opened.directory,
-    durable: durability === 'disk',
+    settings: settingsOf(job, options, platform),
+    workers,
+    onEnd: opened.close,
+  });
+}
+
+/** Of each task: those of a job share its memory. */
+function settingsOf({ graph }: Job, options: RunOptions, platform: Platform): TaskSettings {
+  const tasks = planStages(graph).stages.reduce((sum, stage) => sum + stage.parallelism, 0);
+  const stateMemoryMax = (options.stateMemoryMax ?? stateMemoryDefaultOf(platform)) / tasks;
+  return {
+    durable: (options.durability ?? 'disk') === 'disk',
     takeOver: options.takeOver ?? false,
     rebuildState: options.rebuildState ?? false,
     budget: { ...epochDefaults, ...options.epoch },
@@ -151,8 +191,19 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
     stateMemoryMax,
     unfoldedBytesMax: Math.min(options.unfoldedBytesMax ?? 48 * 1024 * 1024, stateMemoryMax / 5),
     walBytesMax: options.walBytesMax ?? 256 * 1024 * 1024,
-    onEnd: opened.close,
-  });
+  };
+}
+
+function workersOf({ workers, module, data }: RunOptions): Workers | undefined {
+  if (workers === undefined) return undefined;
+  if (data === undefined || module === undefined) {
+    throw new MillraceError(
+      'INVALID',
+      'workers of run() are threads that load the job for themselves: give { data }, and module: ' +
+        'the URL of the module that exports the job, such as import.meta.url.',
+    );
+  }
+  return { count: workers, module: String(module) };
 }
 
 /** What entries of state may take where nothing is said. */

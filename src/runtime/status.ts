@@ -13,6 +13,19 @@ export interface PartitionStatus {
   readonly lag: number;
 }
 
+/** Who runs a task of a job. */
+export interface JobTaskStatus {
+  readonly task: string;
+  /** From 0: the stage that reads the job's topics. */
+  readonly stage: number;
+  /** As far as this process runs it; else whether another one does, or nobody. */
+  readonly state: JobState | 'elsewhere' | 'free';
+  /** The worker thread of this process that runs it, from 0; undefined: none. */
+  readonly thread: number | undefined;
+  /** Undefined while nobody holds it. */
+  readonly process: { readonly pid: number; readonly host: string } | undefined;
+}
+
 /** How a rebuild of the job's state goes. */
 export interface RebuildStatus {
   /** Why the state file was refused. */
@@ -38,7 +51,10 @@ export interface JobStatus {
   readonly rebuild: RebuildStatus | undefined;
   /** ms since the epoch; undefined before the first record. */
   readonly watermark: number | undefined;
+  /** That tasks in this process read, those between tasks of the job included. */
   readonly partitions: readonly PartitionStatus[];
+  /** All tasks of the job, wherever they run. */
+  readonly tasks: readonly JobTaskStatus[];
   readonly metrics: JobMetrics;
   /** The failure that ended or restarted the job last. */
   readonly error: Error | undefined;

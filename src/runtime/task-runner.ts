@@ -1,5 +1,5 @@
 /**
- * Runs one task of a job: opens it, and opens it again after failures that can pass.
+ * Runs one task of a job: starts it, and starts it again after failures that can pass.
  *
  *   starting -> running -> stopping -> stopped
  *      ^           |
@@ -7,35 +7,34 @@
  *
  * A failed task is dropped with all its memory; the next one recovers from the log.
  */
-import { pause } from '../platform/index.ts';
+import { type Clock, pause } from '../platform/index.ts';
 import { canPass, RestartPauses } from './restarts.ts';
-import type { JobState, PartitionStatus, RebuildStatus } from './status.ts';
-import { countsOf, noCounts, sumOf, type TaskCounts } from './task-counts.ts';
-import { TaskLoop, type TaskLoopOptions } from './task-loop.ts';
+import type { JobState, RebuildStatus } from './status.ts';
+import { noCounts, sumOf, type TaskCounts } from './task-counts.ts';
+import type { RunningTask, TaskHost, TaskSpec, TaskStatus } from './workers/task-host.ts';
 
-export interface TaskRunnerOptions
-  extends Omit<TaskLoopOptions, 'signal' | 'onError' | 'onProgress' | 'onRebuild' | 'onMigration'> {
+export interface TaskRunnerOptions {
+  readonly clock: Clock;
+  /** Where it runs. */
+  readonly host: TaskHost;
+  readonly spec: TaskSpec;
+  /** Told of failures, also of those that end it. */
   onError(error: unknown): void;
   /** Told of each change of its state. */
   onState(): void;
+  /** Told each time that the task has been claimed. */
+  onClaimed?(incarnation: number): void;
   /** Told that something has moved; perhaps very often. */
-  onProgress(): void;
+  onChange(): void;
 }
 
 /** How a task is, now. */
-export interface TaskSnapshot {
+export interface TaskSnapshot extends Omit<TaskStatus, 'counts'> {
   readonly state: JobState;
-  readonly waitingFor: string | undefined;
   readonly rebuild: RebuildStatus | undefined;
-  /** -Infinity before the first record. */
-  readonly watermark: number;
-  readonly partitions: readonly PartitionStatus[];
+  /** Since the runner was made. */
   readonly counts: TaskCounts;
   readonly restarts: number;
-  readonly stateEntries: number;
-  readonly unfoldedBytes: number;
-  readonly stateFileBytes: number;
-  readonly walBytes: number;
 }
 
 export class TaskRunner {
@@ -43,10 +42,8 @@ export class TaskRunner {
   readonly done: Promise<void>;
   readonly #options: TaskRunnerOptions;
   #state: JobState = 'starting';
-  #loop: TaskLoop | undefined;
+  #task: RunningTask | undefined;
   #stop: { readonly drain: boolean } | undefined;
-  /** Told to end what goes before the run: a drain does not. */
-  readonly #stopped = new AbortController();
   #rebuild: RebuildStatus | undefined;
   /** How far a migration is. */
   #migration: string | undefined;
@@ -63,37 +60,33 @@ export class TaskRunner {
   }
 
   snapshot(): TaskSnapshot {
-    const loop = this.#loop;
+    const { counts, ...status } = this.#task?.status ?? nothingYet;
     return {
+      ...status,
+      waitingFor: status.waitingFor ?? this.#migration,
       state: this.#state,
-      waitingFor: loop?.waitingFor ?? this.#migration,
       rebuild: this.#rebuild,
-      watermark: loop?.task.parts.time.watermark ?? Number.NEGATIVE_INFINITY,
-      partitions: this.#partitions(),
-      counts: sumOf(this.#before, countsOf(loop)),
+      counts: sumOf(this.#before, counts),
       restarts: this.#restarts,
-      stateEntries: loop?.task.parts.state.size ?? 0,
-      unfoldedBytes: loop?.unfoldedBytes ?? 0,
-      ...(loop?.stateFileSizes ?? noFile),
     };
   }
 
   async stop({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
     this.#stop = { drain };
     if (this.#state !== 'failed' && this.#state !== 'stopped') this.#setState('stopping');
-    this.#loop?.stop(drain);
-    if (!drain) this.#stopped.abort();
+    this.#task?.stop({ drain });
     this.#ending.abort();
     await this.done;
   }
 
   async #run(): Promise<void> {
+    const { clock } = this.#options;
     try {
       for (;;) {
         const pauseMs = await this.#runOnce();
         if (pauseMs === undefined) break;
         this.#setState('restarting');
-        await pause(this.#options.platform.clock, pauseMs, this.#ending.signal);
+        await pause(clock, pauseMs, this.#ending.signal);
         if (this.#stop !== undefined) break;
         this.#restarts++;
         this.#setState('starting');
@@ -107,15 +100,11 @@ export class TaskRunner {
 
   /** Undefined when the task was stopped; else when to begin again, in ms. */
   async #runOnce(): Promise<number | undefined> {
-    const { clock } = this.#options.platform;
+    const { clock } = this.#options;
     const began = clock.monotonicMs();
+    const task = this.#start();
     try {
-      const loop = await this.#open();
-      if (loop === undefined) return undefined;
-      this.#loop = loop;
-      if (this.#stop !== undefined) loop.stop(this.#stop.drain);
-      else this.#setState('running');
-      await loop.run();
+      await task.done;
       return undefined;
     } catch (error) {
       this.#options.onError(error);
@@ -125,47 +114,54 @@ export class TaskRunner {
     }
   }
 
-  async #open(): Promise<TaskLoop | undefined> {
-    try {
-      return await TaskLoop.open({
-        ...this.#options,
-        signal: this.#stopped.signal,
-        onRebuild: (status) => this.#noteRebuild(status),
-        onMigration: (progress) => {
-          this.#migration = progress;
-          this.#options.onProgress();
-        },
-      });
-    } finally {
-      this.#migration = undefined;
-    }
+  #start(): RunningTask {
+    const { host, spec, onError, onChange } = this.#options;
+    const task = host.start(spec, {
+      onStarted: (incarnation) => {
+        this.#options.onClaimed?.(incarnation);
+        this.#migration = undefined;
+        if (this.#stop === undefined) this.#setState('running');
+      },
+      onError,
+      onChange,
+      onRebuild: (status) => this.#noteRebuild(status),
+      onMigration: (progress) => {
+        this.#migration = progress;
+        onChange();
+      },
+    });
+    this.#task = task;
+    if (this.#stop !== undefined) task.stop(this.#stop);
+    return task;
   }
 
   /** A task that failed is gone; what it counted stays. */
   #countBefore(): void {
-    this.#before = sumOf(this.#before, countsOf(this.#loop));
-    this.#loop = undefined;
+    this.#before = sumOf(this.#before, this.#task?.status?.counts ?? noCounts);
+    this.#task = undefined;
+    this.#migration = undefined;
   }
 
   #noteRebuild(status: RebuildStatus): void {
     const isNews = this.#rebuild?.done !== status.done;
     this.#rebuild = status;
     if (isNews) this.#options.onState();
-    else this.#options.onProgress();
+    else this.#options.onChange();
   }
 
   #setState(state: JobState): void {
     this.#state = state;
     this.#options.onState();
   }
-
-  #partitions(): PartitionStatus[] {
-    const { broker } = this.#options;
-    return (this.#loop?.task.parts.inputs ?? []).map(({ topic, partition, position }) => {
-      const end = broker.describeTopic(topic)?.partitions[partition]?.end ?? position;
-      return { topic, partition, position, end, lag: end - position };
-    });
-  }
 }
 
-const noFile = { stateFileBytes: 0, walBytes: 0 } as const;
+const nothingYet: TaskStatus = {
+  waitingFor: undefined,
+  watermark: undefined,
+  partitions: [],
+  counts: noCounts,
+  stateEntries: 0,
+  unfoldedBytes: 0,
+  stateFileBytes: 0,
+  walBytes: 0,
+};

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { messageOf } from '../../platform/index.ts';
 import {
   type JobHandle,
@@ -15,6 +17,8 @@ export interface RunFileOptions extends DataOptions {
   readonly rebuildState?: boolean;
   readonly durability: 'disk' | 'process';
   readonly quiet?: boolean;
+  /** Threads that run tasks. */
+  readonly workers?: number;
 }
 
 const statusEveryMs = 5000;
@@ -30,11 +34,12 @@ export async function runFile(
 ): Promise<void> {
   const stopped = terminal.interruption();
   const jobs = await loadJobs(file);
-  const { data, durability, takeOver = false, rebuildState = false } = options;
+  const { data, durability, takeOver = false, rebuildState = false, workers } = options;
+  const threads = workers === undefined ? {} : { workers, module: pathToFileURL(resolve(file)) };
   const log = await openLog(data, { durability });
   try {
     const handles = await Promise.all(
-      jobs.map((job) => run(job, { data: log, durability, takeOver, rebuildState })),
+      jobs.map((job) => run(job, { data: log, durability, takeOver, rebuildState, ...threads })),
     );
     const say = (line: string) => void terminal.errors.write(`${line}\n`);
     if (options.quiet !== true) for (const handle of handles) tell(handle, say);

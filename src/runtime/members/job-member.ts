@@ -9,7 +9,7 @@
  * task that another member has claimed meanwhile is fenced (`FENCED`). Both only mean that the
  * member looks again. A member that stood still finds its tasks with others, and joins again.
  */
-import type { Broker } from '../../broker/index.ts';
+import type { Broker, TaskDescription } from '../../broker/index.ts';
 import { type Cancellable, type Clock, isMillraceError } from '../../platform/index.ts';
 import { Membership } from './membership.ts';
 import { movesOf, type SharedTask } from './shares.ts';
@@ -27,6 +27,8 @@ export interface TaskRun {
   readonly signal: AbortSignal;
   /** To claim it with: the task is held by this process, which runs it no more. */
   readonly takeOver: boolean;
+  /** To be called after each claim: by it the member knows whether the task is lost since. */
+  claimed(incarnation: number): void;
 }
 
 export interface JobMemberOptions {
@@ -56,6 +58,8 @@ export interface MemberTask {
 
 interface Run {
   readonly stop: AbortController;
+  /** Of its last claim; undefined before that. */
+  incarnation: number | undefined;
   hasFailed: boolean;
   ended: Promise<void>;
 }
@@ -125,7 +129,6 @@ export class JobMember {
 
   #move(me: string): void {
     const tasks = this.#options.tasks.map((task) => this.#seen(task, me));
-    for (const { task, owner } of tasks) if (owner !== me) this.#giveUp(task);
     const { claim, giveUp } = movesOf({ me, members: this.#membership.live, tasks });
     for (const task of giveUp) this.#giveUp(task);
     for (const task of claim) this.#start(task, false);
@@ -136,8 +139,10 @@ export class JobMember {
 
   /** What runs here is this member's, claimed or not, unless the log knows better. */
   #seen({ task, stage }: JobTask, me: string): SharedTask {
-    const holder = this.#options.broker.describeTask(task)?.holder;
+    const described = this.#options.broker.describeTask(task);
     const run = this.#runs.get(task);
+    if (run !== undefined && isLost(run, described)) this.#giveUp(task);
+    const holder = described?.holder;
     const others = holder?.isLive === true && !holder.isThis ? holder.instance : undefined;
     const isMine = run !== undefined || holder?.isThis === true;
     const owner = others ?? (isMine ? me : undefined);
@@ -146,9 +151,13 @@ export class JobMember {
 
   #start(task: string, takeOver: boolean): void {
     const stop = new AbortController();
-    const run: Run = { stop, hasFailed: false, ended: Promise.resolve() };
+    const ended = Promise.resolve();
+    const run: Run = { stop, incarnation: undefined, hasFailed: false, ended };
     this.#runs.set(task, run);
-    run.ended = this.#run({ task, signal: stop.signal, takeOver }, run);
+    const claimed = (incarnation: number) => {
+      run.incarnation = incarnation;
+    };
+    run.ended = this.#run({ task, signal: stop.signal, takeOver, claimed }, run);
   }
 
   async #run(turn: TaskRun, run: Run): Promise<void> {
@@ -190,6 +199,15 @@ export class JobMember {
     this.#lookSoon?.cancel();
     this.#lookSoon = undefined;
   }
+}
+
+/**
+ * Another one has claimed the task since. Where it has no input, no commit of it would be fenced;
+ * and the other one may be dead or have released it again.
+ */
+function isLost({ incarnation }: Run, described: TaskDescription | undefined): boolean {
+  if (incarnation === undefined || described === undefined) return false;
+  return described.incarnation > incarnation && described.holder?.isThis !== true;
 }
 
 /** Another member has the task: no failure. */

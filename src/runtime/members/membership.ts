@@ -1,7 +1,7 @@
 /**
- * Which processes share a job. Each holds one of the places `<job>/members/0`, `1`, ... in the log:
- * it claims the first whose holder does not live, and releases it at the end. So the members are the
- * live holders of places, and whoever reads the log knows them.
+ * Which processes share a job. Each holds one of the places `<job>/members/0`, `1`, ... in the
+ * log: it claims the first whose holder does not live, and releases it at the end. So the members
+ * are the live holders of places, and whoever reads the log knows them.
  */
 import type { Broker, Claim, TaskDescription } from '../../broker/index.ts';
 import { isMillraceError, MillraceError } from '../../platform/index.ts';

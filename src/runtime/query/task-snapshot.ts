@@ -5,8 +5,8 @@
  *   2  move     the log to its last entry: each changelog ends at E, with the last commit
  *   3  overlay  the changes from F to E beside the tables
  *
- * All tasks are seen at one entry of the log, so they hang together as a crash there would have left
- * them: what one has committed for another one is in the log, read or not.
+ * All tasks are seen at one entry of the log, as a crash there would have left them: what one has
+ * committed for another one is in the log, read or not.
  *
  * Pinned first, so that no fold is ahead of the log. A fold that finishes in between may let the
  * log forget what is needed: then all is done again. Commits are whole in the log, so E never lies

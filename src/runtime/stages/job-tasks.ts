@@ -3,19 +3,20 @@
 import type { Broker, TopicPartition } from '../../broker/index.ts';
 import { isMillraceError, MillraceError } from '../../platform/index.ts';
 import type { Graph, SourceNode } from '../graph.ts';
+import { stageTaskOf } from '../members/names.ts';
 import type { Exchange } from './exchange.ts';
 import { type JobPlan, planStages, type Stage } from './plan.ts';
 
 /** How many tasks each stage has: fixed until the job is rescaled. */
 export interface Layout {
-  /** Counts the rescalings; part of the names of tasks and internal topics. */
+  /** Counts the layouts that the job has had, from 1; part of names of tasks and topics. */
   readonly generation: number;
   /** By stage. */
   readonly tasks: readonly number[];
 }
 
 /** One task of a job. */
-export interface TaskSpec {
+export interface StageTask {
   readonly name: string;
   readonly stage: Stage;
   /** From 0, of so many tasks of its stage. */
@@ -30,22 +31,12 @@ export interface JobTasks {
   readonly plan: JobPlan;
   readonly layout: Layout;
   /** One of each stage, then the next of each, so that neighbours have different work. */
-  readonly all: readonly TaskSpec[];
+  readonly all: readonly StageTask[];
 }
 
 /** The task of a job that is not shared. */
 export function taskNameOf(job: string): string {
   return `${job}-0`;
-}
-
-/** The name of one of several tasks. */
-export function sharedTaskName(
-  job: string,
-  generation: number,
-  stage: number,
-  index: number,
-): string {
-  return `${job}.${generation}-${stage}-${index}`;
 }
 
 /** Whether the job is more than one task. */
@@ -60,7 +51,8 @@ export function tasksOf(graph: Graph, layout: Layout): JobTasks {
   const all = stages.flatMap((stage) => {
     const tasks = layout.tasks[stage.index] ?? 1;
     return Array.from({ length: tasks }, (_, index) => {
-      const shared = sharedTaskName(job, layout.generation, stage.index, index);
+      const { generation } = layout;
+      const shared = stageTaskOf({ job, generation, stage: stage.index, index });
       return { name: isShared(plan) ? shared : taskNameOf(job), stage, index, tasks };
     });
   });
@@ -74,7 +66,7 @@ export function firstLayout(graph: Graph, broker: Pick<Broker, 'describeTopic'>)
   const tasks = stages.map(({ index, parallelism }) =>
     index === 0 ? Math.max(1, Math.min(parallelism, readable)) : parallelism,
   );
-  return { generation: 0, tasks };
+  return { generation: 1, tasks };
 }
 
 /** All partitions of the topics that a job reads, in the order in which ties are merged. */
@@ -93,7 +85,7 @@ export function partitionsRead(
 
 /** Whether a task reads a partition: tasks own neighbours, so that ties keep their order. */
 export function reads(
-  { index, tasks, stage }: TaskSpec,
+  { index, tasks, stage }: StageTask,
   node: SourceNode,
   { topic, partition }: TopicPartition,
   broker: Pick<Broker, 'describeTopic'>,
@@ -136,11 +128,12 @@ export function exchangesOf({ stages }: JobPlan): readonly Exchange[] {
   return stages.flatMap(({ sends }) => sends);
 }
 
-/** What only a job with one task can do. Fails with `INVALID`. */
-export function requireOneTask(graph: Graph, what: string): void {
+/** What only a job with one task can do, and what to do instead. Fails with `INVALID`. */
+export function requireOneTask(graph: Graph, what: string, instead: string): void {
   if (!isShared(planStages(graph))) return;
   throw new MillraceError(
     'INVALID',
-    `Job "${graph.job}" is shared by several tasks, and ${what} needs a job with one task.`,
+    `Job "${graph.job}" is shared by several tasks, and ${what} needs a job with one task. ` +
+      instead,
   );
 }

@@ -1,7 +1,7 @@
 /**
  * The layout of a job that several tasks share: the last record of `__<job>-layout`. It is written
  * when the job runs for the first time, and when it is rescaled; whoever writes it has claimed
- * `<job>.layout`, so of two at once one is fenced and looks again.
+ * `<job>/layout`, so of two at once one is fenced and looks again.
  */
 import {
   type Batches,
@@ -29,7 +29,7 @@ export function layoutTopicOf(job: string): string {
 }
 
 export function layoutTaskOf(job: string): string {
-  return `${job}.layout`;
+  return `${job}/layout`;
 }
 
 /**

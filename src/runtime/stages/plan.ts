@@ -46,7 +46,7 @@ export interface Crossed extends Crossing {
  * `generation`: of the layout, part of the names of internal topics. Fails with `INVALID` where the
  * job can't be shared.
  */
-export function planStages(graph: Graph, generation = 0): JobPlan {
+export function planStages(graph: Graph, generation = 1): JobPlan {
   const { job } = graph;
   const asked = graph.parallelism ?? 1;
   const keyBys = graph.nodes.flatMap((node) => (node.kind === 'keyBy' ? [node] : []));
@@ -115,7 +115,7 @@ function exchangesOf(graph: Graph, crossings: readonly Crossing[], generation: n
     }
     const { from, to } = crossing;
     const { name, ...kind } = kindOf(graph, names, crossing);
-    const topic = `__${graph.job}.${generation}-${from}-${name}`;
+    const topic = `__${graph.job}-${generation}.${from}-${name}`;
     checkTopicName(topic);
     crossed.push({ ...crossing, exchange: { ...common, ...kind, index, topic, from, to } });
     index++;

@@ -1,7 +1,7 @@
 /** What a task knows of those that share its job: from their positions, as the log has them. */
 import type { Broker, TopicPartition } from '../../broker/index.ts';
 import type { Sharing } from '../task.ts';
-import { type JobTasks, partitionsRead, reads, type TaskSpec } from './job-tasks.ts';
+import { type JobTasks, partitionsRead, reads, type StageTask } from './job-tasks.ts';
 
 /** Records, and bytes, that may wait between two tasks before the first one stops reading. */
 const recordsMax = 250_000;
@@ -15,7 +15,7 @@ interface Reading extends TopicPartition {
 
 export function sharingOf(
   job: JobTasks,
-  { stage, index, tasks }: TaskSpec,
+  { stage, index, tasks }: StageTask,
   broker: Broker,
 ): Sharing {
   const read = readings(job, broker);

@@ -4,7 +4,7 @@ import { MillraceError, type Platform } from '../../platform/index.ts';
 import type { Graph } from '../graph.ts';
 import { StatusFeed } from '../status-feed.ts';
 import { TaskLoop } from '../task-loop.ts';
-import { graphOfTask } from './graph-of-task.ts';
+import { partOfTask } from './part-of-task.ts';
 import type { RunningTask, TaskEvents, TaskHost, TaskSpec, TaskStatus } from './task-host.ts';
 import { taskStatusOf } from './task-status.ts';
 
@@ -64,9 +64,12 @@ class LocalTask implements RunningTask {
     this.#spec = spec;
     this.#events = events;
     this.#feed = new StatusFeed(options.platform.clock, () => this.status);
-    this.#feed.status$.subscribe((status) => {
-      if (status !== undefined) events.onProgress?.(status);
-    });
+    const { onProgress } = events;
+    if (onProgress !== undefined) {
+      this.#feed.status$.subscribe((status) => {
+        if (status !== undefined) onProgress(status);
+      });
+    }
     this.done = this.#run();
     this.done.catch(() => {}); // whoever awaits it is told
   }
@@ -86,7 +89,7 @@ class LocalTask implements RunningTask {
       const loop = await this.#open();
       if (loop === undefined) return;
       this.#loop = loop;
-      if (this.#stop === undefined) this.#events.onStarted?.();
+      if (this.#stop === undefined) this.#events.onStarted?.(loop.task.parts.incarnation);
       else loop.stop(this.#stop.drain);
       await loop.run();
     } finally {
@@ -100,11 +103,14 @@ class LocalTask implements RunningTask {
     const events = this.#events;
     return TaskLoop.open({
       ...this.#spec.settings,
-      graph: graphOfTask(graph, this.task),
+      ...partOfTask(graph, this.task, this.#spec.layout),
       ...{ broker, platform, directory },
       signal: this.#ended.signal,
       onError: (error) => events.onError?.(error),
-      onProgress: () => this.#feed.tellSoon(),
+      onProgress: () => {
+        events.onChange?.();
+        this.#feed.tellSoon();
+      },
       onRebuild: (status) => events.onRebuild?.(status),
       onMigration: (progress) => events.onMigration?.(progress),
     });

@@ -5,6 +5,7 @@
  * A host runs a task once. Whether it begins again after a failure is decided by who started it.
  */
 import type { OpenTaskOptions } from '../open-task.ts';
+import type { Layout } from '../stages/job-tasks.ts';
 import type { PartitionStatus, RebuildStatus } from '../status.ts';
 import type { TaskCounts } from '../task-counts.ts';
 
@@ -25,6 +26,8 @@ export type TaskSettings = Pick<
 export interface TaskSpec {
   /** The name that it is claimed under. */
   readonly task: string;
+  /** Of the job; undefined where that is one task. */
+  readonly layout?: Layout | undefined;
   readonly settings: TaskSettings;
 }
 
@@ -45,8 +48,10 @@ export interface TaskStatus {
 
 /** Who wants to hear of a task; nothing is told after `done`. */
 export interface TaskEvents {
-  /** It is claimed and recovered, and reads. */
-  onStarted?(): void;
+  /** It is claimed, as this incarnation, and recovered; and reads. */
+  onStarted?(incarnation: number): void;
+  /** After each change; perhaps very often. */
+  onChange?(): void;
   /** After changes: at most ten a second, and once in the end. */
   onProgress?(status: TaskStatus): void;
   /** A failure that does not end it. */

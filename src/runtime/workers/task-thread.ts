@@ -135,10 +135,11 @@ class RemoteTask implements RunningTask {
     const events = this.#events;
     switch (report.kind) {
       case 'started':
-        events.onStarted?.();
+        events.onStarted?.(report.incarnation);
         break;
       case 'progress':
         this.#status = report.status;
+        events.onChange?.();
         events.onProgress?.(report.status);
         break;
       case 'error':

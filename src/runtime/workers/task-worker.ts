@@ -47,7 +47,7 @@ async function start(id: number, spec: TaskSpec): Promise<void> {
   try {
     const { tasks } = await opened;
     const task = tasks.start(spec, {
-      onStarted: () => report({ id, kind: 'started' }),
+      onStarted: (incarnation) => report({ id, kind: 'started', incarnation }),
       onProgress: (status) => report({ id, kind: 'progress', status }),
       onError: (error) => report({ id, kind: 'error', error: copyError(error) }),
       onRebuild: (status) => report({ id, kind: 'rebuild', status }),

@@ -21,7 +21,7 @@ export type TaskOrder =
   | { readonly kind: 'close' };
 
 export type TaskReport = { readonly id: number } & (
-  | { readonly kind: 'started' }
+  | { readonly kind: 'started'; readonly incarnation: number }
   | { readonly kind: 'progress'; readonly status: TaskStatus }
   | { readonly kind: 'error'; readonly error: CopiedError }
   | { readonly kind: 'rebuild'; readonly status: RebuildStatus }

@@ -14,6 +14,9 @@ export interface ProcessesOptions {
   readonly commitEveryMs: number | undefined;
 }
 
+/** Which process has claimed each task, and not begun to release it. */
+type Owners = Map<string, JobProcess>;
+
 /** As in a run of a job: claims, recovers, commits, ends with a last commit. */
 export class JobProcess {
   readonly name: string;
@@ -27,16 +30,18 @@ export class JobProcess {
   isStopped = false;
   member: JobMember | undefined;
   readonly #options: ProcessesOptions;
+  readonly #owners: Owners;
 
   constructor(
     name: string,
     machine: SimulatedProcess,
     log: MemoryBroker,
-    options: ProcessesOptions,
+    { owners, ...options }: ProcessesOptions & { readonly owners: Owners },
   ) {
     this.name = name;
     this.machine = machine;
     this.#options = options;
+    this.#owners = owners;
     const { clock } = machine.platform;
     this.broker = log.process(name, { clock, isLive: () => this.isLive });
   }
@@ -70,10 +75,12 @@ export class JobProcess {
     return tasks.filter(({ state }) => state === 'running').map(({ task }) => task);
   }
 
-  async #run({ task, signal, takeOver }: TaskRun): Promise<void> {
+  async #run({ task, signal, takeOver, claimed }: TaskRun): Promise<void> {
     const { delayMs, commitEveryMs = Number.POSITIVE_INFINITY } = this.#options;
     const { clock } = this.machine.platform;
     const claim = await this.broker.claim(task, { takeOver });
+    claimed(claim.incarnation);
+    this.#own(task);
     this.started.push(task);
     const failure = this.failureOf(task);
     if (failure !== undefined) throw failure;
@@ -88,7 +95,21 @@ export class JobProcess {
       else await pause(clock, commitEveryMs, signal);
     }
     await pause(clock, delayMs(), new AbortController().signal);
+    this.#disown(task);
     await this.broker.release(claim);
+  }
+
+  /** Nobody takes a task from a process that lives. */
+  #own(task: string): void {
+    const before = this.#owners.get(task);
+    if (before !== undefined && before !== this && before.isLive) {
+      this.failures.push(new Error(`${this.name} took ${task} from ${before.name}, which lives`));
+    }
+    this.#owners.set(task, this);
+  }
+
+  #disown(task: string): void {
+    if (this.#owners.get(task) === this) this.#owners.delete(task);
   }
 }
 
@@ -104,6 +125,7 @@ export class Processes {
   readonly all: JobProcess[] = [];
   readonly #options: ProcessesOptions;
   readonly #log: MemoryBroker;
+  readonly #owners: Owners = new Map();
 
   constructor(options: ProcessesOptions) {
     this.#options = options;
@@ -114,7 +136,8 @@ export class Processes {
   /** Starts a process, which joins when it comes to it. */
   start(): JobProcess {
     const name = `p${String(this.all.length).padStart(2, '0')}`;
-    const process = new JobProcess(name, this.machine.process(), this.#log, this.#options);
+    const options = { ...this.#options, owners: this.#owners };
+    const process = new JobProcess(name, this.machine.process(), this.#log, options);
     this.all.push(process);
     process.join().catch((error) => process.failures.push(error));
     return process;
