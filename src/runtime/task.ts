@@ -343,7 +343,7 @@ export class Task {
       receive(input);
     }
     this.#errors.leave();
-    if (isDone) this.#countRead(node);
+    if (isDone) this.#countRead(input.source.node);
     return isDone;
   }
 

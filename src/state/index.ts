@@ -9,6 +9,7 @@ export {
   storeKey,
 } from './change.ts';
 export { declareStore, type FoldRange, type FoldStep, foldInSlices } from './fold.ts';
+export { joinRows } from './joined-rows.ts';
 export { joinPlace, keyGroups, splitPlace, stateKeyOf } from './key.ts';
 export { onlyKey, onlyKeyFormat } from './only-key.ts';
 export { Origins } from './origins.ts';

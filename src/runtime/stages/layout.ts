@@ -3,7 +3,13 @@
  * when the job runs for the first time, and when it is rescaled; whoever writes it has claimed
  * `<job>/layout`, so of two at once one is fenced and looks again.
  */
-import { type Broker, type Claim, RecordBatchBuilder, RecordCursor } from '../../broker/index.ts';
+import {
+  type Batches,
+  type Broker,
+  type Claim,
+  RecordBatchBuilder,
+  RecordCursor,
+} from '../../broker/index.ts';
 import { isMillraceError, MillraceError } from '../../platform/index.ts';
 import { nameSteps } from '../compiler/names.ts';
 import type { Graph } from '../graph.ts';
@@ -78,12 +84,23 @@ export function recordedLayouts(job: string, broker: Broker): readonly RecordedL
 }
 
 /** The newest one; undefined where there is none. */
-export function recordedLayout(job: string, broker: Broker): RecordedLayout | undefined {
-  const partition = { topic: layoutTopicOf(job), partition: 0 };
-  if (broker.describeTopic(partition.topic) === undefined) return undefined;
-  const last = broker.endOf(partition) - 1;
-  if (last < broker.startOf(partition)) return undefined;
-  const batches = broker.read(partition, last, 1);
+export function recordedLayout(
+  job: string,
+  broker: Pick<Broker, 'describeTopic' | 'read'>,
+): RecordedLayout | undefined {
+  const topic = layoutTopicOf(job);
+  const bounds = broker.describeTopic(topic)?.partitions[0];
+  return lastLayout(bounds, (offset) => broker.read({ topic, partition: 0 }, offset, 1));
+}
+
+/** The last record of a topic of layouts, which reaches so far. */
+export function lastLayout(
+  bounds: { readonly start: number; readonly end: number } | undefined,
+  read: (offset: number) => Batches | undefined,
+): RecordedLayout | undefined {
+  if (bounds === undefined || bounds.end === bounds.start) return undefined;
+  const last = bounds.end - 1;
+  const batches = read(last);
   if (batches === undefined) return undefined;
   const cursor = new RecordCursor();
   cursor.reset(batches.bytes, batches.placeOf);

@@ -4,7 +4,7 @@
  * that could be read now, something may come that belongs before: then the task waits.
  */
 import { earliestOf, type PartitionInput } from '../partition-input.ts';
-import type { TaskParts } from '../task.ts';
+import type { TaskParts } from '../task-parts.ts';
 import type { SharedSnapshot } from '../time/task-time.ts';
 import { hear, hearPlace, said, tell, tellPlace } from './mark.ts';
 import { comparePlaces, firstPlace, type MovingPlace, moveTo, type Place } from './place.ts';
