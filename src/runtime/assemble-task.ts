@@ -115,6 +115,7 @@ function newContext(graph: Graph, now: number): OperatorContext {
     origin: undefined,
     place: { ...firstPlace, sent: 0 },
     settled: Number.NEGATIVE_INFINITY,
+    settledBeforeDrain: undefined,
     key: null,
     late: 0,
     written: 0,

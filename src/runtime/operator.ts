@@ -57,6 +57,8 @@ export interface OperatorContext {
   readonly place: MovingPlace;
   /** Everything that was due up to here has fired, for the steps that see what is in work. */
   settled: number;
+  /** While the job is drained: where event time stood when that began. */
+  settledBeforeDrain: number | undefined;
   /** The key in work, for errors. */
   key: Key | null;
   /** Late records so far. */

@@ -315,7 +315,7 @@ export class Task {
     const othersMin = time.othersMin(index);
     while (input.hasNext && isWithin(input, bound)) {
       if (limit.endsBeforeRecord(this.#done) || !this.#due.runBefore(input)) return false;
-      const { progress } = input;
+      const progress = this.#senders.progressOf(input);
       if (!this.#process(input)) return false;
       input.consume();
       this.#hasMoved = true;

@@ -102,6 +102,7 @@ class Run {
     origin: undefined,
     place: { ...firstPlace, sent: 0 },
     settled: Number.NEGATIVE_INFINITY,
+    settledBeforeDrain: undefined,
     key: null,
     late: 0,
     written: 0,

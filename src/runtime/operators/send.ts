@@ -98,7 +98,7 @@ export class SendOperator implements PartialReceiver {
     passage.turn = turn;
     passage.path = nextPath(context.place);
     passage.time = timestamp;
-    passage.watermark = held(context.settled);
+    passage.watermark = held(context.settledBeforeDrain ?? context.settled);
     passage.origin = isPartial ? undefined : context.origin;
     passage.partition = hasPartition ? context.sourcePartition : undefined;
     passage.isNull = value === null && !isPartial;

@@ -23,7 +23,6 @@ export class Senders {
   /** What was promised last: it never goes back. */
   readonly #promised: MovingPlace = { ...firstPlace, sent: 0 };
   #isDraining = false;
-  #settledBeforeDrain: number = Number.NEGATIVE_INFINITY;
   #awaited: readonly PartitionInput[] | undefined;
 
   /** `settling`: read so far, and wait for nobody. */
@@ -101,8 +100,9 @@ export class Senders {
     if (this.#inputs[first]?.order !== Number.POSITIVE_INFINITY) return false;
     this.beginDrain(parts);
     const { time } = parts;
-    for (const [index, { hasNext, progress, sender }] of this.#inputs.entries()) {
-      if (hasNext) time.sawNext(index, progress);
+    for (const [index, input] of this.#inputs.entries()) {
+      const { hasNext, sender } = input;
+      if (hasNext) time.sawNext(index, this.progressOf(input));
       else if (sender?.state === 'ended') time.letGo(index);
       else if (sender?.place.order === Number.POSITIVE_INFINITY) {
         time.sawNext(index, sender.place.rank + 1);
@@ -112,23 +112,20 @@ export class Senders {
     return true;
   }
 
-  /** Event time does not go on with what was fired in a drain before that is reached. */
-  progressOf({ order, progress }: PartitionInput): number {
-    const isReached = order < Number.POSITIVE_INFINITY || this.#isDraining;
-    return isReached ? progress : Number.NEGATIVE_INFINITY;
+  /**
+   * The event time to which an input comes with its record. Before the drain is reached, that of the
+   * time before it.
+   */
+  progressOf({ order, rank, progress }: PartitionInput): number {
+    return this.#isDraining && order === Number.POSITIVE_INFINITY ? Math.floor(rank) : progress;
   }
 
   /** From here on all that fires does so because the job is drained. */
   beginDrain({ context, time }: DrainParts): void {
     if (context.place.order === Number.POSITIVE_INFINITY) return;
     this.#isDraining = true;
-    this.#settledBeforeDrain = time.settled;
+    context.settledBeforeDrain = time.settled;
     moveTo(context.place, drainBound);
-  }
-
-  /** Where event time stood when the drain began. */
-  get settledBeforeDrain(): number {
-    return this.#settledBeforeDrain;
   }
 
   /**

@@ -119,10 +119,7 @@ export class Standing {
     return {
       state: this.#hasEnded ? 'ended' : state,
       place: this.#nextPlace(isDraining),
-      watermark:
-        context.place.order === Number.POSITIVE_INFINITY
-          ? this.#senders.settledBeforeDrain
-          : time.settled,
+      watermark: context.settledBeforeDrain ?? time.settled,
       isIdle: time.isIdle,
       due: Math.min(due, this.#senders.due),
       silence: time.silence(now),

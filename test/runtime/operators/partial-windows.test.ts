@@ -49,6 +49,7 @@ beforeEach(() => {
       origin: undefined,
       place: { ...firstPlace, sent: 0 },
       settled: Number.NEGATIVE_INFINITY,
+      settledBeforeDrain: undefined,
       key: null,
     },
     ...{ late: 0, written: 0 },
