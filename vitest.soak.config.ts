@@ -20,6 +20,7 @@ export default mergeConfig(
         MILLRACE_SHARED_JOBS: '5000',
         MILLRACE_MEMBERS: '20000',
         MILLRACE_CRASH_STRIDE: '1',
+        MILLRACE_RESCALES: 'all',
       },
       testTimeout: 6 * hourMs,
     },
