@@ -72,6 +72,10 @@ async function runsOn(machine: SimulatedMachine): Promise<readonly [Job, Found]>
   }
 }
 
+const isWhole = process.env['MILLRACE_RESCALES'] === 'all';
+const cuts = isWhole ? 3 : 1;
+const attempts = isWhole ? 15 : 4;
+
 const steps = rescaleFailpoints.flatMap((step) =>
   (step === 'rescale.begun' ? [1, 4, 9] : [1]).map((time) => [step, time] as const),
 );
@@ -87,7 +91,7 @@ describe.each(steps)('killed at %s, the %i. time', (step, time) => {
   });
 
   test('the power is cut then, and the job runs on', { timeout: 60_000 }, async () => {
-    for (let seed = 0; seed < 3; seed++) {
+    for (let seed = 0; seed < cuts; seed++) {
       const machine = await begun(from);
       expect(await killedAt(machine, step, time)).toBe(true);
       const [, results] = await runsOn(machine.powerCut(seededChoices(seed)));
@@ -124,7 +128,7 @@ describe.each(['kill', 'power cut'] as const)('a %s at any file operation', (fau
   test('loses nothing', { timeout: 300_000 }, async () => {
     const choose = seededChoices(fault === 'kill' ? 1 : 2);
     let died = 0;
-    for (let attempt = 0; attempt < 15; attempt++) {
+    for (let attempt = 0; attempt < attempts; attempt++) {
       let machine = await begun(from);
       const at = choose(900);
       died += Number(await diesAt(machine, at));
@@ -132,7 +136,7 @@ describe.each(['kill', 'power cut'] as const)('a %s at any file operation', (fau
       if (choose(2) === 0) await repeated(machine, to);
       expect((await runsOn(machine))[1], `operation ${at}`).toEqual(await expectedResults());
     }
-    expect(died).toBeGreaterThan(9);
+    expect(died).toBeGreaterThan(attempts * 0.6);
   });
 });
 
