@@ -147,9 +147,7 @@ function openTime(
   snapshot: TimeSnapshot | undefined,
 ): TaskTime {
   const time = new TaskTime(
-    inputs.map(({ name, source, sender }) => {
-      return { name, source: source.node, isToldOf: sender !== undefined };
-    }),
+    inputs.map((input) => ({ name: input.name, source: input.source.node })),
     now,
   );
   if (snapshot !== undefined) time.restore(snapshot);

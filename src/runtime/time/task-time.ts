@@ -31,13 +31,6 @@ export interface SourceTime {
   readonly quietAfterMs: number;
 }
 
-export interface TimedPartition {
-  readonly name: string;
-  readonly source: SourceTime;
-  /** Whether a task that sends what lies there tells how far it is. Default false. */
-  readonly isToldOf?: boolean;
-}
-
 export interface PartitionTime {
   readonly source: SourceTime;
   /** The highest event time read; -Infinity before the first record. */
@@ -91,13 +84,16 @@ export class TaskTime {
   #isQuiet = false;
 
   /** `now` is the clock reading at which the task begins: silence counts from here. */
-  constructor(partitions: readonly TimedPartition[], now: number) {
+  constructor(
+    partitions: readonly { readonly name: string; readonly source: SourceTime }[],
+    now: number,
+  ) {
     this.#names = partitions.map(({ name }) => name);
-    this.partitions = partitions.map(({ source, isToldOf = false }) => ({
+    this.partitions = partitions.map(({ source }) => ({
       source,
       highest: none,
       next: none,
-      idle: !isToldOf,
+      idle: true,
       lastRecordMs: now,
     }));
     this.#lastRecordMs = now;
