@@ -151,10 +151,10 @@ function openTime(
   snapshot: TimeSnapshot | undefined,
 ): TaskTime {
   const time = new TaskTime(
-    inputs.map(({ name, source, sender }) => {
+    inputs.map(({ name, source }) => {
       const { exchange } = source.node;
       const together = (exchange?.from ?? 0) > 0 ? exchange?.topic : undefined;
-      return { name, source: source.node, isToldOf: sender !== undefined, together };
+      return { name, source: source.node, together };
     }),
     now,
   );

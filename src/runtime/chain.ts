@@ -339,7 +339,9 @@ class ChainBuilder {
   }
 
   #stepOf(node: GraphNode): Step {
-    return { name: labelOf(this.#options.graph, node, this.#names), kind: labelOfKind(node) };
+    const label = labelOf(this.#options.graph, node, this.#names);
+    const name = node.kind === 'send' ? node.exchange.reader : label;
+    return { name, kind: labelOfKind(node) };
   }
 
   /** The keys of the keyBy step before a keyed step. */

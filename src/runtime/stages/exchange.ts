@@ -8,6 +8,8 @@ export interface Exchange {
   readonly index: number;
   /** Internal, named after the step that reads it; exchange-record.ts says what lies in it. */
   readonly topic: string;
+  /** What reads it, as errors name it. */
+  readonly reader: string;
   /** The stage that sends, and the one that receives. */
   readonly from: number;
   readonly to: number;

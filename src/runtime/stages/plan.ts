@@ -116,7 +116,8 @@ function exchangesOf(graph: Graph, crossings: readonly Crossing[], generation: n
     const { from, to } = crossing;
     const { name, ...kind } = kindOf(graph, names, crossing);
     const topic = exchangeTopic(`__${graph.job}-${generation}.${from}`, name);
-    crossed.push({ ...crossing, exchange: { ...common, ...kind, index, topic, from, to } });
+    const of = { index, topic, reader: name, from, to };
+    crossed.push({ ...crossing, exchange: { ...common, ...kind, ...of } });
     index++;
   }
   return crossed;

@@ -93,8 +93,8 @@ export class Senders {
   }
 
   /**
-   * Before `first`, where others have fired it in a drain: those that have ended no longer hold up
-   * event time, and it goes on with the drain of the others. Whether it may have moved.
+   * Before `first`, where others have fired it in a drain: those that have ended no longer hold
+   * up event time, and it goes on with the drain of the others. Whether it may have moved.
    */
   goOnDraining(first: number, parts: DrainParts): boolean {
     if (this.#inputs[first]?.order !== Number.POSITIVE_INFINITY) return false;

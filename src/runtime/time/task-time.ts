@@ -34,8 +34,6 @@ export interface SourceTime {
 export interface TimedPartition {
   readonly name: string;
   readonly source: SourceTime;
-  /** Whether a task that sends what lies there tells how far it is. Default false. */
-  readonly isToldOf?: boolean;
   /**
    * Of a partition that is idle only together with all others of this name: those who send them
    * have heard the same, one sooner than another. Default: it is idle alone.
@@ -99,11 +97,11 @@ export class TaskTime {
   /** `now` is the clock reading at which the task begins: silence counts from here. */
   constructor(partitions: readonly TimedPartition[], now: number) {
     this.#names = partitions.map(({ name }) => name);
-    this.partitions = partitions.map(({ source, isToldOf = false, together }) => ({
+    this.partitions = partitions.map(({ source, together }) => ({
       source,
       highest: none,
       next: none,
-      idle: !isToldOf,
+      idle: true,
       together,
       lastRecordMs: now,
     }));

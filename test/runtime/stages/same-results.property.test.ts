@@ -10,7 +10,7 @@ import { expect, test } from 'vitest';
 import { inputs, randomJob, shapes } from '../../support/random-jobs.ts';
 import { runShared } from '../../support/shared-job.ts';
 
-const numRuns = Number(process.env.MILLRACE_SHARED_JOBS ?? 40);
+const numRuns = Number(process.env.MILLRACE_SHARED_JOBS ?? 30);
 
 test('random jobs give with several tasks what they give with one', async () => {
   await fc.assert(
