@@ -49,6 +49,8 @@ export interface PartitionTime {
   next: number;
   idle: boolean;
   readonly together: string | undefined;
+  /** Nothing more comes: it is idle whatever others are. */
+  hasEnded: boolean;
   /** Clock reading when the last record was read, or when the task began. */
   lastRecordMs: number;
 }
@@ -103,6 +105,7 @@ export class TaskTime {
       next: none,
       idle: true,
       together,
+      hasEnded: false,
       lastRecordMs: now,
     }));
     this.#lastRecordMs = now;
@@ -134,7 +137,9 @@ export class TaskTime {
 
   /** Nothing more comes of a partition, and it is not to hold up the others. */
   letGo(index: number): void {
-    this.#at(index).idle = true;
+    const partition = this.#at(index);
+    partition.idle = true;
+    partition.hasEnded = true;
   }
 
   /** Something may come of a partition, whatever was known of it before. */
@@ -272,8 +277,8 @@ export class TaskTime {
     return Math.max(...this.partitions.map(({ source }) => source.quietAfterMs));
   }
 
-  #isLeftOut({ idle, together }: PartitionTime): boolean {
-    if (!idle || together === undefined) return idle;
+  #isLeftOut({ idle, together, hasEnded }: PartitionTime): boolean {
+    if (!idle || hasEnded || together === undefined) return idle;
     return this.partitions.every((of) => of.idle || of.together !== together);
   }
 
