@@ -100,8 +100,8 @@ export class Senders {
   }
 
   /**
-   * The event time to which an input comes with its record. Before the drain is reached, that of the
-   * time before it.
+   * The event time to which an input comes with its record. Before the drain is reached, that of
+   * the time before it.
    */
   progressOf({ order, rank, progress }: PartitionInput): number {
     return this.#isDraining && order === Number.POSITIVE_INFINITY ? Math.floor(rank) : progress;
