@@ -140,6 +140,8 @@ export interface Commit {
   readonly appends: readonly Append[];
   /** What lies before may be removed: of topics that nobody but the task reads. Default: none. */
   readonly logStarts?: readonly Position[];
+  /** Other claims that must be the newest of their tasks still, else this is fenced too. */
+  readonly requires?: readonly { readonly task: string; readonly incarnation: number }[];
 }
 
 /**

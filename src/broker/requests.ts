@@ -80,6 +80,10 @@ export class Overlay {
           'what it commits does not follow from what is committed. Claim the task and recover.',
       );
     }
+    for (const { task: other, incarnation: its } of commit.requires ?? []) {
+      const newest = this.#catalogue.tasks.get(other)?.incarnation;
+      if (newest !== its) throw fenced(other, its, newest);
+    }
     const positions = commit.positions.map((position) => this.#position(commit.task, position));
     const logStarts = (commit.logStarts ?? []).map((of) => this.#position(commit.task, of));
     const planned = this.#planAll(commit.appends);

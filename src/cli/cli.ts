@@ -77,6 +77,7 @@ function program(terminal: Terminal): Command {
   addRun(main, terminal);
   addStatus(main, terminal);
   addReplay(main, terminal);
+  addRescale(main, terminal);
   addTopics(main, terminal);
   addProduce(main, terminal);
   addConsume(main, terminal);
@@ -153,6 +154,18 @@ function addReplay(main: Command, terminal: Terminal): void {
       const code = await replayFile(file, options, terminal);
       if (code !== 0) throw new Ended(code);
     });
+}
+
+function addRescale(main: Command, terminal: Terminal): void {
+  main
+    .command('rescale <file> [job]')
+    .description('give a stopped job another number of tasks, or the stages it asks for now')
+    .option(...dataOption, dataDefault)
+    .option('--tasks <n>', 'of each stage; default: as many as the job asks for', wholeNumber)
+    .option('--quiet', 'print no progress')
+    .action(async (file: string, job: string | undefined, options) =>
+      (await import('./commands/rescale.ts')).rescaleFile(file, job, options, terminal),
+    );
 }
 
 function addTopics(main: Command, terminal: Terminal): void {

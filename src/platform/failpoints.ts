@@ -58,9 +58,21 @@ export const migrationFailpoints = [
   'migration.finished',
 ] as const;
 
+/** The steps of a rescale. */
+export const rescaleFailpoints = [
+  'rescale.claimed',
+  'rescale.settled',
+  'rescale.written',
+  'rescale.placed',
+  'rescale.begun',
+  'rescale.recorded',
+  'rescale.removed',
+] as const;
+
 export type Failpoint = (
   | typeof failpoints
   | typeof backupFailpoints
   | typeof rebuildFailpoints
   | typeof migrationFailpoints
+  | typeof rescaleFailpoints
 )[number];

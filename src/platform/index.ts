@@ -14,6 +14,7 @@ export { pause } from './pause.ts';
 export type * from './platform.ts';
 export { type MessagePort, openChannel, type Port, portOf } from './port.ts';
 export {
+  openDatabaseForNow,
   openDatabaseInMemory,
   openDatabaseReadOnly,
   sqliteCodeOf,

@@ -65,6 +65,11 @@ export function openDatabaseInMemory(): Database.Database {
   return new (loadSqlite())(':memory:');
 }
 
+/** A database of this connection alone: on the disk where it is large, and gone with it. */
+export function openDatabaseForNow(): Database.Database {
+  return new (loadSqlite())('');
+}
+
 /** Pages that are copied in one turn of the event loop: 2 MiB. */
 const copyPages = 512;
 

@@ -18,7 +18,9 @@ import type { OperatorContext } from './operator.ts';
 import { type InputLog, PartitionInput } from './partition-input.ts';
 import { firstPlace } from './stages/place.ts';
 import { lagOf } from './stages/plan.ts';
-import { type Sharing, Task } from './task.ts';
+import type { Bound } from './stages/senders.ts';
+import type { Sharing } from './stages/sharing.ts';
+import { Task } from './task.ts';
 import { TaskTime, type TimeSnapshot } from './time/task-time.ts';
 
 /** What a task needs of the log. */
@@ -38,6 +40,7 @@ export interface TaskOptions {
   /** Which task of its stage it is; undefined where the whole job is one task. */
   readonly place?: ChainPlace | undefined;
   readonly sharing?: Sharing | undefined;
+  readonly settling?: Bound | undefined;
   /** How far its watermark is behind what it reads, in ms; default: as the graph says. */
   readonly lagMs?: number | undefined;
   /** Where a partition of a source is read on; undefined: the task does not read it. */
@@ -80,6 +83,7 @@ export function assembleTask(options: TaskOptions): Task {
       recorder: sharing === undefined ? recorder : undefined,
       sharing,
       index: options.place?.index ?? 0,
+      settling: options.settling,
       lagMs,
       nowFollowsRecords: options.nowFollowsRecords ?? false,
       asking: new AsyncSteps(claim.task, chain.asking),
@@ -147,7 +151,11 @@ function openTime(
   snapshot: TimeSnapshot | undefined,
 ): TaskTime {
   const time = new TaskTime(
-    inputs.map((input) => ({ name: input.name, source: input.source.node })),
+    inputs.map(({ name, source }) => {
+      const { exchange } = source.node;
+      const together = (exchange?.from ?? 0) > 0 ? exchange?.topic : undefined;
+      return { name, source: source.node, together };
+    }),
     now,
   );
   if (snapshot !== undefined) time.restore(snapshot);

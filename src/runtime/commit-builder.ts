@@ -4,7 +4,7 @@ import { ChangelogWriter } from './changelog.ts';
 import type { EpochCourse } from './epoch-log.ts';
 import type { Moved } from './epoch-record.ts';
 import type { PartitionInput } from './partition-input.ts';
-import type { TaskParts } from './task.ts';
+import type { TaskParts } from './task-parts.ts';
 
 /** Records that have been read are removed so many at once, or after so many epochs. */
 const deletedAtOnce = 4096;

@@ -9,11 +9,12 @@ import {
   type Platform,
 } from '../platform/index.ts';
 import { type StoreRecord, storeKey } from '../state/index.ts';
+import { epochsOf } from './epoch-log.ts';
 import { changelogOf } from './open-task.ts';
 import { expiryParts, expiryStore } from './operators/expiry.ts';
-import { jobOf } from './query/run-query.ts';
-import { takeSnapshot } from './query/task-snapshot.ts';
-import { taskNameOf } from './stages/job-tasks.ts';
+import { filesOf, jobOf } from './query/run-query.ts';
+import { closeAll, takeSnapshots } from './query/task-snapshot.ts';
+import { taskNamesIn } from './stages/recorded-tasks.ts';
 import { StateCommits } from './state-commits.ts';
 
 export interface DropStateOptions {
@@ -26,10 +27,12 @@ export interface DropStateOptions {
 /**
  * Drops `state` of a job that does not run: one piece of state, by the name that `inspectState`
  * shows, or all state of a step, by the step's identity. Returns the names of what was dropped. The
- * job begins anew with it; the space is free after its next fold.
+ * job begins anew with it; the space is free after its next fold. Of a job that is several tasks it
+ * is dropped in each of them, or, where that was interrupted, in those that are left when this is
+ * called again.
  *
- * Fails with `TASK_HELD` while the job runs, `INVALID` where there is no such job or state, or as
- * opening the directory does.
+ * Fails with `TASK_HELD` while the job or one of its tasks runs, `INVALID` where there is no such
+ * job or state, or as opening the directory does.
  *
  * @example
  * await dropState('./data', 'totals/accumulator', { job: 'word-count' });
@@ -66,26 +69,66 @@ async function dropFrom(
 ): Promise<readonly string[]> {
   const log = await openLogView(platform, argument.directory);
   try {
-    const job = jobOf(argument, log.tasks);
-    const claim = await claimStopped(broker, job);
+    const job = jobOf(argument, log);
+    const claims = await claimAll(broker, log, job);
     try {
-      const dropped = chosen(storesOf(log, platform, argument.directory, job), argument, job);
-      const commits = new StateCommits(broker, platform.clock, claim, changelogOf(claim.task));
-      const names = dropped.map(([, { name }]) => name).sort();
-      const changes = dropped.map(([number]) => ({ key: storeKey(number), value: null }));
-      await commits.commit(changes, names);
+      const tasks = storesByTask(log, platform, argument.directory, job);
+      const names = chosenNames([...tasks.values()].flat(), argument, job);
+      // At once, so that they share an entry of the log if they can.
+      const ended = await Promise.allSettled(
+        claims.map((claim) => drop(broker, platform, claim, tasks.get(claim.task) ?? [], names)),
+      );
+      for (const end of ended) if (end.status === 'rejected') throw end.reason;
       return names;
     } finally {
-      await broker.release(claim);
+      await releaseAll(broker, claims);
     }
   } finally {
     log.close();
   }
 }
 
-async function claimStopped(broker: Broker, job: string): Promise<Claim> {
+/** Drops what a task has of these. */
+async function drop(
+  broker: Broker,
+  platform: Platform,
+  claim: Claim,
+  stores: readonly NumberedStore[],
+  names: readonly string[],
+): Promise<void> {
+  const dropped = stores.filter(([, { name }]) => names.includes(name));
+  if (dropped.length === 0) return; // it never had them, or an earlier call was interrupted
+  const commits = new StateCommits(broker, platform.clock, claim, changelogOf(claim.task));
+  const changes = dropped.map(([number]) => ({ key: storeKey(number), value: null }));
+  // What several tasks do is not recorded, for it can't be done again by one of them.
+  const isRecorded = broker.describeTopic(epochsOf(claim.task)) !== undefined;
+  await commits.commit(changes, isRecorded ? names : []);
+}
+
+/** All tasks of the job; none of them where one is held. */
+async function claimAll(broker: Broker, log: LogView, job: string): Promise<readonly Claim[]> {
+  for (;;) {
+    const tasks = taskNamesIn(log, job);
+    const claims: Claim[] = [];
+    try {
+      for (const task of tasks) claims.push(await claimStopped(broker, task));
+    } catch (error) {
+      await releaseAll(broker, claims);
+      throw error;
+    }
+    log.refresh();
+    if (taskNamesIn(log, job).join() === tasks.join()) return claims;
+    await releaseAll(broker, claims); // it was rescaled meanwhile
+  }
+}
+
+async function releaseAll(broker: Broker, claims: readonly Claim[]): Promise<void> {
+  for (const claim of claims) await broker.release(claim);
+}
+
+async function claimStopped(broker: Broker, task: string): Promise<Claim> {
   try {
-    return await broker.claim(taskNameOf(job));
+    return await broker.claim(task);
   } catch (error) {
     if (!isMillraceError(error, 'TASK_HELD')) throw error;
     const [holder] = error.message.split('. '); // who runs it; a drop takes nothing over
@@ -97,41 +140,42 @@ async function claimStopped(broker: Broker, job: string): Promise<Claim> {
   }
 }
 
-function storesOf(
+type NumberedStore = readonly [number, StoreRecord];
+
+function storesByTask(
   log: LogView,
   platform: Platform,
   directory: string,
   job: string,
-): [number, StoreRecord][] {
-  const task = taskNameOf(job);
-  const path = `${directory}/state/${job}/${task}.db`;
-  const open = () => {
+): ReadonlyMap<string, readonly NumberedStore[]> {
+  const open = (path: string) => {
     const isThere = platform.files.sizeOf(path) !== undefined;
     return isThere ? platform.openDatabase(path, { durable: true }) : undefined;
   };
-  const { database, overlay } = takeSnapshot({ log, task, path, open });
+  const snapshots = takeSnapshots(log, filesOf(log, directory, job, open));
   try {
-    return [...overlay.stores];
+    return new Map(snapshots.map(({ task, overlay }) => [task, [...overlay.stores]]));
   } finally {
-    database.close();
+    closeAll(snapshots);
   }
 }
 
-/** The stores that are meant, with those that are kept beside them. */
-function chosen(
-  stores: readonly [number, StoreRecord][],
+/** The names of the stores that are meant, and of those that are kept beside them; sorted. */
+function chosenNames(
+  stores: readonly NumberedStore[],
   { state }: DropArgument,
   job: string,
-): [number, StoreRecord][] {
-  const found = stores.filter(
-    ([, { name }]) => name === state || (name.startsWith(`${state}/`) && name !== timeStore),
+): readonly string[] {
+  const all = [...new Set(stores.map(([, { name }]) => name))].sort();
+  const found = all.filter(
+    (name) => name === state || (name.startsWith(`${state}/`) && name !== timeStore),
   );
   if (state !== timeStore && found.length > 0 && !isBook(state)) return found;
-  const names = stores.flatMap(([, { name }]) => (name === timeStore || isBook(name) ? [] : name));
+  const names = all.filter((name) => name !== timeStore && !isBook(name));
   const steps = names.map((name) => name.slice(0, name.lastIndexOf('/')));
   const likely = nearest(state, [...names, ...steps]);
   const hint = likely === undefined ? '' : ` Did you mean "${likely}"?`;
-  const there = names.length === 0 ? 'It has none.' : `It has: ${names.sort().join(', ')}.`;
+  const there = names.length === 0 ? 'It has none.' : `It has: ${names.join(', ')}.`;
   throw new MillraceError(
     'INVALID',
     `Job "${job}" has no state "${state}" that can be dropped.${hint} ${there}`,

@@ -17,7 +17,7 @@ import type { MapAsyncOperator } from './operators/map-async.ts';
 import type { PartitionInput } from './partition-input.ts';
 import type { RecordErrors } from './record-errors.ts';
 import { firedAt, firingPlace, type Place, recordRank, takeTurn } from './stages/place.ts';
-import type { TaskParts } from './task.ts';
+import type { TaskParts } from './task-parts.ts';
 
 type DueWorkParts = Pick<
   TaskParts,

@@ -64,8 +64,10 @@ export {
   replay,
 } from './replay/replay.ts';
 export type { ReplayBound } from './replay/replay-range.ts';
+export { type RescaleOptions, type RescaleSummary, rescale } from './rescale/rescale.ts';
 export { canPass, RestartPauses } from './restarts.ts';
 export { type Job, type RunOptions, run } from './run.ts';
+export { describeJob } from './stages/describe-job.ts';
 export type {
   AggregatingState,
   EntryOptions,

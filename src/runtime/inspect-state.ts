@@ -1,16 +1,10 @@
 /** What state a job has, as of its last commit, whether it runs or not. */
 import type Database from 'better-sqlite3';
 import { openLogView } from '../broker/index.ts';
-import {
-  checkOptions,
-  openDatabaseReadOnly,
-  type Platform,
-  runInChild,
-} from '../platform/index.ts';
+import { checkOptions, type Platform, runInChild } from '../platform/index.ts';
 import type { Overlay } from '../state/index.ts';
-import { jobOf } from './query/run-query.ts';
-import { type TaskFiles, takeSnapshot } from './query/task-snapshot.ts';
-import { taskNameOf } from './stages/job-tasks.ts';
+import { filesOf, jobOf } from './query/run-query.ts';
+import { closeAll, type ReadLog, type TaskFiles, takeSnapshots } from './query/task-snapshot.ts';
 
 export interface InspectOptions {
   /** Whose state; may be left out where the directory has one job. */
@@ -39,8 +33,12 @@ export interface StoreDescription {
 
 export interface StateDescription {
   readonly job: string;
-  /** Counts the commits of the job. */
+  /** Counts the commits of the job: of all its tasks. */
   readonly epoch: number;
+  /**
+   * What several tasks keep is added up. One that they have in different versions is there for each
+   * of these, as while its job migrates it.
+   */
   readonly stores: readonly StoreDescription[];
 }
 
@@ -79,24 +77,45 @@ export async function inspectInChild(
   const { directory } = argument;
   const log = await openLogView(platform, directory);
   try {
-    const job = jobOf(argument, log.tasks);
-    const task = taskNameOf(job);
-    const path = `${directory}/state/${job}/${task}.db`;
-    const open = () => openDatabaseReadOnly(path);
-    return { job, ...inspectTask({ log, task, path, open }) };
+    const job = jobOf(argument, log);
+    return { job, ...inspectTasks(log, filesOf(log, directory, job)) };
   } finally {
     log.close();
   }
 }
 
-/** The state of a task as of its last commit. */
-export function inspectTask(files: TaskFiles): Omit<StateDescription, 'job'> {
-  const { database, overlay, epoch } = takeSnapshot(files);
+/** The state of the tasks of a job as of their last commits. */
+export function inspectTasks(
+  log: ReadLog,
+  files: () => readonly TaskFiles[],
+): Omit<StateDescription, 'job'> {
+  const snapshots = takeSnapshots(log, files);
   try {
-    const numbers = [...overlay.stores.keys()].sort((a, b) => a - b);
-    return { epoch, stores: numbers.map((number) => describe(database, overlay, number)) };
+    const stores = new Map<string, StoreDescription>();
+    for (const { database, overlay } of snapshots) {
+      for (const number of [...overlay.stores.keys()].sort((a, b) => a - b)) {
+        add(stores, describe(database, overlay, number));
+      }
+    }
+    const epoch = snapshots.reduce((sum, task) => sum + task.epoch, 0);
+    return { epoch, stores: [...stores.values()] };
   } finally {
-    database.close();
+    closeAll(snapshots);
+  }
+}
+
+/** What several tasks have of a store is one, unless they have it in different versions. */
+function add(stores: Map<string, StoreDescription>, store: StoreDescription): void {
+  const { entries, bytes, ...record } = store;
+  const identity = JSON.stringify(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const known = stores.get(identity);
+  if (known === undefined) stores.set(identity, store);
+  else {
+    stores.set(identity, {
+      ...known,
+      entries: known.entries + entries,
+      bytes: known.bytes + bytes,
+    });
   }
 }
 

@@ -17,8 +17,9 @@ import type { Graph } from './graph.ts';
 import { JobMember, type TaskRun } from './members/job-member.ts';
 import { prepareTopics } from './open-task.ts';
 import { canPass, RestartPauses } from './restarts.ts';
-import { type JobTasks, makeExchanges, taskNameOf, tasksOf } from './stages/job-tasks.ts';
+import { isShared, type JobTasks, makeExchanges, taskNameOf, tasksOf } from './stages/job-tasks.ts';
 import { layoutFor } from './stages/layout.ts';
+import { planStages } from './stages/plan.ts';
 import type { JobMetrics, JobState, JobStatus, JobTaskStatus } from './status.ts';
 import { StatusFeed } from './status-feed.ts';
 import { noCounts, recordsOf, sumOf, type TaskCounts } from './task-counts.ts';
@@ -84,6 +85,8 @@ export class JobRunner implements JobHandle {
   /** Undefined where the whole job is one task, or is not prepared yet. */
   #shared: JobTasks | undefined;
   #isPrepared = false;
+  /** A task of a shared job has failed for good: the others end. */
+  #isFailing = false;
   #end: 'stopped' | 'failed' | undefined;
   #stop: { readonly drain: boolean } | undefined;
   /** Told of every stop. */
@@ -182,9 +185,10 @@ export class JobRunner implements JobHandle {
   /** Undefined where the whole job is one task. */
   async #prepare(): Promise<JobTasks | undefined> {
     const { graph, broker } = this.#options;
+    // Before the layout: how many tasks can read is told by the partitions that there are.
+    if (isShared(planStages(graph))) await prepareTopics(graph, broker);
     const layout = await layoutFor(graph, broker);
     if (layout === undefined) return undefined;
-    await prepareTopics(graph, broker);
     const job = tasksOf(graph, layout);
     await makeExchanges(job, broker);
     return job;
@@ -213,10 +217,14 @@ export class JobRunner implements JobHandle {
         tasks: job.all.map(({ name, stage }) => ({ task: name, stage: stage.index })),
         ...{ broker, clock: platform.clock },
         run: (turn) => this.#runTask(job, turn),
-        onFailure: (_, error) => this.#leaving.reject(error),
+        onFailure: (_, error) => {
+          this.#isFailing = true;
+          this.#leaving.reject(error);
+        },
         onError: (error) => this.#keepError(error),
       }),
     );
+    this.#status.tell(); // also where it has no task
     try {
       if (this.#isLeaving) this.#leaving.resolve();
       await this.#leaving.promise;
@@ -327,6 +335,8 @@ export class JobRunner implements JobHandle {
     if (this.#end !== undefined) return this.#end;
     if (this.#stop !== undefined) return 'stopping';
     const states = tasks.map(({ state }) => state);
+    const isFailing = this.#shared !== undefined && states.includes('failed');
+    if (isFailing || this.#isFailing) return 'stopping';
     const first = (['failed', 'restarting', 'starting'] as const).find((of) => states.includes(of));
     return first ?? (this.#isPrepared ? 'running' : 'starting');
   }

@@ -38,8 +38,10 @@ import type { PartitionInput } from './partition-input.ts';
 import { type NewestState, type RecoveredState, recoverNewest } from './recover-newest.ts';
 import { recoverOrRebuild } from './replay/recover-or-rebuild.ts';
 import { type JobTasks, reads, type StageTask, taskNameOf } from './stages/job-tasks.ts';
+import { requireLayout } from './stages/layout.ts';
 import { lagOf } from './stages/plan.ts';
-import { sharingOf } from './stages/sharing.ts';
+import type { Bound } from './stages/senders.ts';
+import { type Sharing, sharingOf } from './stages/sharing.ts';
 import type { RebuildStatus } from './status.ts';
 import type { Task } from './task.ts';
 
@@ -64,6 +66,8 @@ export interface OpenTaskOptions {
   readonly unfoldedBytesMax: number;
   readonly walBytesMax: number;
   readonly budget: EpochBudget;
+  /** Read no further than this, and wait for nobody: a job is settled before it is rescaled. */
+  readonly settling?: Bound | undefined;
   /** Compute the state anew from the log where its file is refused. */
   readonly rebuildState: boolean;
   /** Ends what takes long while the task is opened. */
@@ -114,6 +118,7 @@ async function openClaimed(
   claim: Claim,
 ): Promise<OpenedTask | undefined> {
   const { broker } = options;
+  requireLayout(options.graph.job, options.shared?.job.layout.generation, broker);
   const changelog = changelogOf(claim.task);
   await ensureTopic(broker, changelog, { internal: true });
   if (options.shared === undefined) {
@@ -154,7 +159,8 @@ async function openRecovered(
     clock: platform.clock,
     limit: new ClockLimit(platform.clock, budget),
     place: shared && { ...shared.task, ranks: shared.task.stage.ranks },
-    sharing: shared && sharingOf(shared.job, shared.task, broker),
+    sharing: shared && (options.settling ? still : sharingOf(shared.job, shared.task, broker)),
+    settling: options.settling,
     lagMs: shared && lagOf(shared.job.graph),
     positionOf: (partition, source) =>
       isRead(partition, source) ? positionOf(broker, claim, partition, source) : undefined,
@@ -164,6 +170,9 @@ async function openRecovered(
   }
   return { task, claim, changelog, statePath, foldedOffset, close };
 }
+
+/** Nobody is asked how far others are. */
+const still: Sharing = { haveAllCaughtUp: () => false, isAhead: () => false };
 
 /** Input topics must exist; what the job writes is made. */
 export async function prepareTopics(graph: Graph, broker: Broker): Promise<void> {

@@ -139,6 +139,14 @@ export const epochDefaults: EpochBudget = {
   epochRecords: Number.POSITIVE_INFINITY,
 };
 
+const takeOverInstead =
+  'Stop its other processes, or let this one share the job with them: leave takeOver out.';
+
+/** What one task has read came of what others did, which is not recorded. */
+const rebuildInstead =
+  'Restore the whole directory from one backup; or give the job another name, which begins anew ' +
+  'with the records that are there; or make its results again beside it: millrace replay FILE.';
+
 /**
  * Runs a job in this process until it is stopped, and returns its handle at once; what keeps it
  * from running is told by `handle.done` and `handle.status()`. Mistakes in the job or the options
@@ -153,8 +161,8 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
   checkRunOptions(options);
   checkGraph(job.graph);
   nameSteps(job.graph);
-  if (options.takeOver === true) requireOneTask(job.graph, 'takeOver');
-  if (options.rebuildState === true) requireOneTask(job.graph, 'rebuildState');
+  if (options.takeOver === true) requireOneTask(job.graph, 'takeOver', takeOverInstead);
+  if (options.rebuildState === true) requireOneTask(job.graph, 'rebuildState', rebuildInstead);
   const workers = workersOf(options);
   const platform = platformOf(options);
   const opened = await openLog(platform, options);
@@ -169,9 +177,9 @@ export async function run(job: Job, options: RunOptions = {}): Promise<JobHandle
   });
 }
 
-/** Of each task: those of a job share its memory. */
-function settingsOf({ graph }: Job, options: RunOptions, platform: Platform): TaskSettings {
-  const tasks = planStages(graph).stages.reduce((sum, stage) => sum + stage.parallelism, 0);
+/** Of each task: those of a stage share the job's memory; most jobs have one with much state. */
+export function settingsOf({ graph }: Job, options: RunOptions, platform: Platform): TaskSettings {
+  const tasks = Math.max(...planStages(graph).stages.map(({ parallelism }) => parallelism));
   const stateMemoryMax = (options.stateMemoryMax ?? stateMemoryDefaultOf(platform)) / tasks;
   return {
     durable: (options.durability ?? 'disk') === 'disk',

@@ -22,7 +22,7 @@ export class TaskLoop {
   readonly #opened: OpenedTask;
   readonly #folding: Folding | undefined;
   readonly #subscription: { close(): void };
-  #stopping: 'no' | 'now' | 'drained' = 'no';
+  #stopping: 'no' | 'now' | 'drained' | 'settled' = 'no';
   #wake: (() => void) | undefined;
   #timer: Cancellable | undefined;
   #draining = false;
@@ -89,6 +89,11 @@ export class TaskLoop {
     this.#wakeUp();
   }
 
+  /** Ends `run` once nothing is left to do for a task that is opened with `settling`. */
+  settle(): void {
+    if (this.#stopping === 'no') this.#stopping = 'settled';
+  }
+
   /** Resolves once stopped; rejects with what made the task fail. The task is not used again. */
   async run(): Promise<void> {
     try {
@@ -116,6 +121,8 @@ export class TaskLoop {
       if (commit === undefined) await soon(this.#clock);
     } else if (this.#stopping === 'drained' && !task.asking.isOpen && task.hasEndedInput) {
       this.#drainOn();
+    } else if (this.#stopping === 'settled' && !task.asking.isOpen) {
+      this.#stopping = 'now';
     } else if (this.#stopping !== 'now') {
       await this.#wait(task.wakeInMs());
     }

@@ -47,7 +47,7 @@ export class TaskRunner {
   #rebuild: RebuildStatus | undefined;
   /** How far a migration is. */
   #migration: string | undefined;
-  /** Told of every stop. */
+  /** Told of a stop that does not wait for the input to be read. */
   readonly #ending = new AbortController();
   readonly #pauses = new RestartPauses();
   #restarts = 0;
@@ -75,7 +75,7 @@ export class TaskRunner {
     this.#stop = { drain };
     if (this.#state !== 'failed' && this.#state !== 'stopped') this.#setState('stopping');
     this.#task?.stop({ drain });
-    this.#ending.abort();
+    if (!drain) this.#ending.abort();
     await this.done;
   }
 
@@ -87,7 +87,7 @@ export class TaskRunner {
         if (pauseMs === undefined) break;
         this.#setState('restarting');
         await pause(clock, pauseMs, this.#ending.signal);
-        if (this.#stop !== undefined) break;
+        if (this.#stop?.drain === false) break;
         this.#restarts++;
         this.#setState('starting');
       }

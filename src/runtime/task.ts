@@ -13,66 +13,21 @@
  * the log, so that nothing of a failed epoch stays.
  */
 import type { Appended, Commit } from '../broker/index.ts';
-import { assert, type Clock } from '../platform/index.ts';
-import { onlyKey, type TaskState, type ValueStore } from '../state/index.ts';
+import { assert } from '../platform/index.ts';
+import { onlyKey } from '../state/index.ts';
 import type { Answer } from './asking/answer.ts';
 import type { AsyncSteps } from './asking/async-steps.ts';
-import type { Chain } from './chain.ts';
 import { CommitBuilder } from './commit-builder.ts';
 import { DueWork } from './due-work.ts';
-import type { EpochLimit } from './epoch-limit.ts';
-import type { EpochRecorder } from './epoch-log.ts';
-import type { OperatorContext } from './operator.ts';
-import { earliestOf, type InputLog, type PartitionInput } from './partition-input.ts';
+import type { SourceNode } from './graph.ts';
+import { earliestOf, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
 import { heard, unknownSender } from './stages/mark.ts';
 import { arriveAt } from './stages/place.ts';
 import { type Bound, isWithin, Senders } from './stages/senders.ts';
 import { Standing } from './stages/standing.ts';
-import type { TaskTime, TimeSnapshot } from './time/task-time.ts';
+import type { TaskParts } from './task-parts.ts';
 import { type Decided, nothingDecided, TimeDecisions } from './time/time-decisions.ts';
-
-export interface TaskParts {
-  readonly name: string;
-  readonly job: string;
-  readonly incarnation: number;
-  /** The epoch that was committed last, and the clock reading that it used. */
-  readonly epoch: number;
-  readonly clockMs: number;
-  readonly broker: InputLog;
-  readonly clock: Clock;
-  readonly changelog: string;
-  readonly chain: Chain;
-  readonly context: OperatorContext;
-  /** In the order of topic and partition. */
-  readonly inputs: readonly PartitionInput[];
-  readonly time: TaskTime;
-  readonly state: TaskState;
-  readonly timeStore: ValueStore<TimeSnapshot>;
-  readonly limit: EpochLimit;
-  /** Undefined for a task that shares its job with others: nobody can repeat its epochs alone. */
-  readonly recorder: EpochRecorder | undefined;
-  /** Which of the tasks of its stage it is. */
-  readonly index: number;
-  /** How far the watermark is behind the record that is read next, in ms. */
-  readonly lagMs: number;
-  /** Undefined where the whole job is this task. */
-  readonly sharing: Sharing | undefined;
-  /**
-   * Whether `now` is the latest timestamp of a record read so far, rather than a reading of the
-   * clock: so it is in a replay, where nothing may depend on when it runs.
-   */
-  readonly nowFollowsRecords: boolean;
-  readonly asking: AsyncSteps;
-}
-
-/** What a task knows of those that share its job. */
-export interface Sharing {
-  /** Whether all tasks that read the job's topics have read them to their ends. */
-  haveAllCaughtUp(): boolean;
-  /** Whether those that read from it are so far behind that it has to wait. */
-  isAhead(): boolean;
-}
 
 export class Task {
   readonly #parts: TaskParts;
@@ -106,7 +61,7 @@ export class Task {
     const snapshot = parts.timeStore.get(onlyKey);
     parts.chain.timed.restore(parts.time.settled, snapshot?.steps);
     parts.context.settled = parts.time.settled;
-    this.#senders = new Senders(parts.inputs);
+    this.#senders = new Senders(parts.inputs, parts.settling);
     this.#senders.restore(snapshot?.shared, parts.context.place);
     for (const [index, { sender }] of parts.inputs.entries()) {
       if (sender === unknownSender) parts.time.await(index);
@@ -118,7 +73,9 @@ export class Task {
     }
     this.#due = new DueWork(parts, this.#errors);
     this.#decisions = new TimeDecisions(parts, this.#senders, this.#due);
-    for (const input of parts.inputs) this.#errors.passOver(input, () => this.#countRead());
+    for (const input of parts.inputs) {
+      this.#errors.passOver(input, () => this.#countRead(input.source.node));
+    }
   }
 
   get parts(): TaskParts {
@@ -279,11 +236,14 @@ export class Task {
     const hasRead = this.#hasMoved;
     const hasCaughtUp = this.#hasCaughtUp();
     time.endEpoch(hasCaughtUp, hasRead, this.#epochBegan);
+    const { receiversAt } = this.#standing;
     this.#standing.endEpoch(
       { hasCaughtUp, drains: this.#decisions.isDraining, due: this.#decisions.nextEventTime() },
       hasRead || this.#hasHeard,
       this.#epochBegan,
     );
+    // Whoever goes on after this task must know that nobody waits for it, though nothing was read.
+    this.#timeChanged ||= this.#standing.receiversAt !== receiversAt;
     if (this.#timeChanged || hasRead || this.#due.movesTime) this.#keepTime();
     const { endsFiring } = this.#due;
     const { idle, watermark } = this.#decided;
@@ -383,13 +343,14 @@ export class Task {
       receive(input);
     }
     this.#errors.leave();
-    if (isDone) this.#countRead();
+    if (isDone) this.#countRead(input.source.node);
     return isDone;
   }
 
-  #countRead(): void {
+  /** What comes from other tasks of the job was read by them. */
+  #countRead({ exchange }: SourceNode): void {
     this.#done.records++;
-    this.#recordsRead++;
+    if (exchange === undefined) this.#recordsRead++;
   }
 }
 

@@ -161,17 +161,7 @@ class TableWriter {
 
   declare(number: number, record: StoreRecord): void {
     this.#stores.set(number, record);
-    const { name, kind, keyCodec, keyText, itemCodec, itemText } = record;
-    const { valueCodec, valueText, shape, version, keyVersion, itemVersion } = record;
-    const { replaces = null } = record;
-    const flags = [keyText, itemText, valueText].map((text) => (text ? 1 : 0));
-    this.#file.database
-      .prepare('INSERT OR REPLACE INTO stores VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
-      .run(
-        ...[number, name, kind, keyCodec, flags[0], itemCodec, flags[1], valueCodec, flags[2]],
-        ...[shape, version, keyVersion, itemVersion, replaces],
-      );
-    this.#file.setMeta('last_store', Math.max(number, this.#file.lastStore));
+    declareStore(this.#file, number, record);
   }
 
   *drop(store: number): Generator<number, void, void> {
@@ -214,4 +204,19 @@ class TableWriter {
       `${this.#file.path} does not know store ${store}, which the changelog writes to.`,
     );
   }
+}
+
+/** Notes a store in the tables. */
+export function declareStore(file: StateFile, number: number, record: StoreRecord): void {
+  const { name, kind, keyCodec, keyText, itemCodec, itemText } = record;
+  const { valueCodec, valueText, shape, version, keyVersion, itemVersion } = record;
+  const { replaces = null } = record;
+  const flags = [keyText, itemText, valueText].map((text) => (text ? 1 : 0));
+  file.database
+    .prepare('INSERT OR REPLACE INTO stores VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    .run(
+      ...[number, name, kind, keyCodec, flags[0], itemCodec, flags[1], valueCodec, flags[2]],
+      ...[shape, version, keyVersion, itemVersion, replaces],
+    );
+  file.setMeta('last_store', Math.max(number, file.lastStore));
 }

@@ -3,11 +3,13 @@ export {
   type Change,
   type ChangeWriter,
   decodeStoreRecord,
+  encodeStoreRecord,
   parseChangeKey,
   type StoreRecord,
   storeKey,
 } from './change.ts';
-export { type FoldRange, type FoldStep, foldInSlices } from './fold.ts';
+export { declareStore, type FoldRange, type FoldStep, foldInSlices } from './fold.ts';
+export { joinRows } from './joined-rows.ts';
 export { joinPlace, keyGroups, splitPlace, stateKeyOf } from './key.ts';
 export { onlyKey, onlyKeyFormat } from './only-key.ts';
 export { Origins } from './origins.ts';

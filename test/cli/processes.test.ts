@@ -175,3 +175,37 @@ describe('a job file', () => {
     expect(ended.errors()).not.toMatch(/\n\s+at /);
   });
 });
+
+test('a process without a task of a shared job says so, and takes over where another one ends', async () => {
+  const { write, millrace } = folder();
+  write('job.ts', jobFile.replace('{ key: string() })', '{ key: string(), parallelism: 2 })'));
+  expect(await millrace('topics', 'create', 'words').code).toBe(0);
+  const first = millrace('run', 'job.ts', '--workers', '2');
+  await first.printed('word-count: runs 3 of 3 tasks');
+  const second = millrace('run', 'job.ts');
+  await second.printed('word-count: runs 1 of 3 tasks');
+  const third = millrace('run', 'job.ts');
+  await third.printed('word-count: runs 1 of 3 tasks');
+  const fourth = millrace('run', 'job.ts');
+  await fourth.printed('runs none of 3 tasks; takes over where another process ends');
+  first.child.kill('SIGKILL');
+  await first.code;
+  await fourth.printed('word-count: runs 1 of 3 tasks');
+  for (const { child } of [second, third, fourth]) child.kill('SIGINT');
+  expect(await Promise.all([second.code, third.code, fourth.code])).toEqual([0, 0, 0]);
+});
+
+test('a job that a thread cannot load ends with the reason alone', async () => {
+  const { write, millrace } = folder();
+  const refusal = "if (!isMainThread) throw new Error('no database here');";
+  const shared = jobFile.replace('{ key: string() })', '{ key: string(), parallelism: 2 })');
+  write('job.ts', `import { isMainThread } from 'node:worker_threads';\n${refusal}\n${shared}`);
+  expect(await millrace('topics', 'create', 'words').code).toBe(0);
+  const job = millrace('run', 'job.ts', '--workers', '2');
+  expect(await job.code).toBe(1);
+  expect(job.errors()).toMatch(/job\.ts failed while it was loaded: no database here/);
+  expect(job.errors().match(/word-count: (starting|failed)/g)).toEqual([
+    'word-count: starting',
+    'word-count: failed',
+  ]);
+});

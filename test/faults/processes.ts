@@ -3,6 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** Of each thread: one that runs out of memory is to do so soon. */
+const heapLimit = '--max-old-space-size=256';
+
 /** Halves the time in which a child starts. */
 const compileCache = join(tmpdir(), 'millrace-compile-cache');
 
@@ -14,7 +17,7 @@ export interface Ended {
 
 /** Starts a program of this folder, on this Node.js. */
 export function start(program: string, ...args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [join(import.meta.dirname, program), ...args], {
+  return spawn(process.execPath, [heapLimit, join(import.meta.dirname, program), ...args], {
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
   });
 }

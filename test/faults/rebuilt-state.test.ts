@@ -58,6 +58,8 @@ async function work(directory: string, times: number): Promise<void> {
 /** Resolves when everything is counted, and folded. */
 async function folded(broker: Broker): Promise<void> {
   const isDone = () =>
+    broker.describeTopic(counts.topic) !== undefined &&
+    broker.describeTopic(changelog.topic) !== undefined &&
     broker.endOf(counts) === broker.endOf(words) &&
     broker.startOf(changelog) === broker.endOf(changelog);
   while (!isDone()) await new Promise(setImmediate);

@@ -175,8 +175,8 @@ const mutants: readonly Mutant[] = [
     changes: [
       {
         file: 'broker/requests.ts',
-        from: "      before: [{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions }],",
-        to: "      before: [{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions: [] }],",
+        from: "{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions },",
+        to: "{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions: [] },",
       },
     ],
   },

@@ -142,3 +142,13 @@ test('a job that waits for answers is refused by name', () => {
   });
   expect(() => testDriver(asking)).toThrow('waits for answers (mapAsync)');
 });
+
+test('a job runs as one task, whatever its parallelism', () => {
+  const shared = { ...running, graph: { ...running.graph, parallelism: 4 } };
+  using t = testDriver(shared, { partitions: 2 });
+  t.feed(sales, { shop: 'a', amount: 1 }, { partition: 0 });
+  t.feed(sales, { shop: 'a', amount: 2 }, { partition: 1 });
+  t.crash().restart();
+  expect(t.read(totals).map(({ value }) => value)).toEqual([1, 3]);
+  expect(t.state('totals/total').get('a')).toBe(3);
+});

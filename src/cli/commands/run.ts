@@ -4,6 +4,7 @@ import { messageOf } from '../../platform/index.ts';
 import {
   type JobHandle,
   type JobStatus,
+  type JobTaskStatus,
   openLog,
   type RebuildStatus,
   run,
@@ -75,6 +76,7 @@ async function failuresOf(
 function tell(handle: JobHandle, say: (line: string) => void): void {
   let said: JobStatus['state'] | undefined;
   let saidOfRebuild: boolean | undefined;
+  let saidOfPart: string | undefined;
   let status = handle.status();
   const timer = setInterval(() => say(progressOf(handle.status())), statusEveryMs);
   timer.unref();
@@ -86,9 +88,14 @@ function tell(handle: JobHandle, say: (line: string) => void): void {
         saidOfRebuild = rebuild.done;
         say(rebuildOf(next.job, rebuild));
       }
-      if (next.state === said) return;
-      said = next.state;
-      say(stateOf(next));
+      if (next.state !== said) {
+        said = next.state;
+        say(stateOf(next));
+      }
+      const part = partOf(next);
+      if (part === undefined || part === saidOfPart) return;
+      saidOfPart = part;
+      say(part);
     },
     complete: () => {
       clearInterval(timer);
@@ -110,21 +117,52 @@ function rebuildOf(job: string, { because, done, total, replaced }: RebuildStatu
 }
 
 function progressOf(status: JobStatus): string {
-  const { job, metrics, partitions, watermark, waitingFor, rebuild } = status;
+  const { job, metrics, waitingFor, rebuild } = status;
   if (rebuild?.done === false) {
     return `${job}: rebuilding its state, ${rebuild.commits} of ${rebuild.total} commits so far`;
   }
-  const lag = partitions.reduce((sum, partition) => sum + partition.lag, 0);
-  const time = watermark === undefined ? 'none yet' : new Date(watermark).toISOString();
   const parts = [
     `${metrics.recordsRead} records read`,
-    `${lag} to go`,
+    ...leftOf(status),
     `${metrics.recordsWritten} written`,
     `${metrics.lateRecords} late`,
-    `watermark ${time}`,
+    ...timeOf(status),
   ];
   if (metrics.skippedRecords > 0) parts.push(`${metrics.skippedRecords} skipped`);
   if (metrics.deadLetters > 0) parts.push(`${metrics.deadLetters} dead letters`);
   if (waitingFor !== undefined) parts.push(`waiting for ${waitingFor}`);
   return `${job}: ${parts.join(', ')}`;
+}
+
+/** What is left for the tasks that run here: in the job's own topics, and between its tasks. */
+function leftOf(status: JobStatus): readonly string[] {
+  if (hasNothingHere(status)) return [];
+  const lagOf = (isInternal: boolean) =>
+    status.partitions
+      .filter(({ topic }) => topic.startsWith('__') === isInternal)
+      .reduce((sum, { lag }) => sum + lag, 0);
+  const between = lagOf(true);
+  return [`${lagOf(false)} to go`, ...(between === 0 ? [] : [`${between} between its tasks`])];
+}
+
+function timeOf(status: JobStatus): readonly string[] {
+  if (hasNothingHere(status)) return [];
+  const { watermark } = status;
+  return [`watermark ${watermark === undefined ? 'none yet' : new Date(watermark).toISOString()}`];
+}
+
+function hasNothingHere({ tasks }: JobStatus): boolean {
+  return tasks.length > 1 && !tasks.some(isHere);
+}
+
+/** How much of a shared job this process runs; undefined where there is nothing to share. */
+function partOf({ job, state, tasks }: JobStatus): string | undefined {
+  if (tasks.length < 2 || state !== 'running') return undefined;
+  const here = tasks.filter(isHere).length;
+  if (here > 0) return `${job}: runs ${here} of ${tasks.length} tasks`;
+  return `${job}: runs none of ${tasks.length} tasks; takes over where another process ends`;
+}
+
+function isHere({ state }: JobTaskStatus): boolean {
+  return state !== 'elsewhere' && state !== 'free';
 }

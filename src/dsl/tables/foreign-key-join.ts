@@ -2,30 +2,36 @@
  * Joins of two tables where each row of the left one names the key of a row of the right one: an
  * order and its customer.
  *
- *   left  ──> what it names ──> rows and their other half, ──> what became of ──> changes
- *             (by left key)     by the key that is named       each, by left key
- *                                     ^
- *   right ────────────────────────────┘
+ *          ┌── which key it names, where that is another one now ──────────┐
+ *          │                                                               v
+ *   left ──┴──> what it names ──> rows and their other half, ──> what became of ──> changes
+ *               (by left key)     by the key that is named       each, by left key
+ *                                       ^
+ *   right ──────────────────────────────┘
  *
- * The step in the middle keeps, for each key of the right table, its row and the rows of the left
- * table that name it. When the row changes all of them get another half: so many at a time, for
- * there may be very many. The last step keeps the joined rows, and so knows what each was before.
+ * The step in the middle (foreign-key-halves.ts) keeps, for each key of the right table, its row
+ * and the rows of the left table that name it. The last step (foreign-key-results.ts) keeps the
+ * joined rows, and so knows what each was before.
  *
- * A row that comes to name another key is told to the new key first, and then taken away from the
- * old one, which says nothing: so it is one change, and not a row that goes and comes again. That,
- * and that nothing old overtakes anything newer, relies on records keeping their order between the
- * steps, as they do within a task.
+ * Where the steps are several tasks, what is said of a row comes to the last step from the left
+ * table and from the keys that it has named, in any order among them; only what comes from one of
+ * them keeps its order. So the last step is told each time that a row comes to name a key, or
+ * leaves it, by both: the left table and that key. As long as one of the two has told more than the
+ * other, it knows which of them is behind, and what the key says of the row counts for nothing, or
+ * not yet. So nothing old overwrites anything newer, and in the end each row has the other half
+ * that it names. What they have told alike is forgotten: nothing is kept but what is under way.
+ *
+ * A row that comes to name another key changes once. It does not go and come again: it stays as it
+ * was until the new key has answered.
  */
 import type { Codec } from '../../formats/index.ts';
-import { unreachable } from '../../platform/index.ts';
-import type { MapSpec, ValueSpec } from '../../runtime/index.ts';
-import type { StepContext, StepFunctions } from '../process.ts';
-import { map, value } from '../state-specs.ts';
 import type { StepOptions } from '../step-options.ts';
 import type { KeyedStream } from '../stream.ts';
-import { type AnyRow, type Change, changeOf, setRow } from './change.ts';
+import type { AnyRow, Change } from './change.ts';
 import { isSameKey } from './equality.ts';
-import type { JoinedRow, JoinStep } from './join.ts';
+import { joiningNamed, type Naming, type Told } from './foreign-key-halves.ts';
+import { changesOfJoined, type Move, rowIn, type Said } from './foreign-key-results.ts';
+import type { JoinStep } from './join.ts';
 
 export interface ForeignKeyOptions<Row, OtherKey> extends StepOptions {
   /**
@@ -33,22 +39,6 @@ export interface ForeignKeyOptions<Row, OtherKey> extends StepOptions {
    * with none. It must depend on the row alone.
    */
   readonly foreignKey: (row: Row) => OtherKey | null | undefined;
-}
-
-/** How many rows are joined anew at once: a task looks at the clock after 32 slices. */
-const sliceRows = 64;
-
-/** What is told to a key of the right table about a row of the left one. */
-type Naming<Left, Key, OtherKey> = { readonly to: OtherKey; readonly key: Key } & (
-  | { readonly kind: 'named'; readonly row: Left }
-  | { readonly kind: 'moved' } // it names another key now, or none
-  | { readonly kind: 'gone' }
-);
-
-/** What became of a row of the left table; undefined: there is none, or it has no other half. */
-interface Joined<Key, Out> {
-  readonly key: Key;
-  readonly row: Out | undefined;
 }
 
 export function foreignKeyJoin<
@@ -65,125 +55,77 @@ export function foreignKeyJoin<
 ): KeyedStream<Change<Out>, Key> {
   left.checkSameJob(`${label}()`, 'tables', right);
   const [leftCodec, rightCodec] = [left.keyCodec, right.keyCodec];
-  const namedBy = (row: Left | undefined) =>
-    row === undefined ? undefined : (foreignKey(row) ?? undefined);
-
+  const names = namesBy(foreignKey, rightCodec);
+  // First: in one task the last step then knows of a move before it is answered.
+  const moves = left.flatMapWithKey(movesOf<Left, Key, OtherKey, Out>(names, combined));
   const namings = left
-    .flatMapWithKey(namingsOf<Left, Key, OtherKey>(namedBy, rightCodec))
+    .flatMapWithKey(namingsOf<Left, Key, OtherKey>(names))
     .keyBy(({ to }) => to, { key: rightCodec })
     .map((naming): Told<Left, Right, Key, OtherKey> => naming);
   const others = right.map(
     (change): Told<Left, Right, Key, OtherKey> => ({ kind: 'other half', change }),
   );
-  const halves = namings
+  const answers = namings
     .union(others)
-    .addStep(`${label}-foreign`, name === undefined ? name : `${name}-foreign`, {
-      ...joiningNamed<Left, Right, Key, OtherKey, Out>(leftCodec, combined),
-    });
-  const alone = left.flatMapWithKey(function* ({ before, after }, key) {
-    if (namedBy(after) !== undefined) return; // that key will tell
-    if (after !== undefined) yield { key, row: combined(after, undefined) };
-    else if (namedBy(before) === undefined) yield { key, row: undefined };
-  });
-  const byKey = (joined: KeyedStream<Joined<Key, Out>, unknown>) =>
-    joined.keyBy(({ key }) => key, { key: leftCodec });
-  return byKey(halves).union(byKey(alone)).addStep(label, name, changesOfJoined<Key, Out>());
+    .addStep(
+      `${label}-foreign`,
+      name === undefined ? name : `${name}-foreign`,
+      joiningNamed<Left, Right, Key, OtherKey, Out>(leftCodec, combined),
+    );
+  const byKey = (said: KeyedStream<Said<Key, OtherKey, Out>, unknown>) =>
+    said.keyBy(({ key }) => key, { key: leftCodec });
+  return byKey(moves)
+    .union(byKey(answers))
+    .addStep(label, name, changesOfJoined<Key, OtherKey, Out>(rightCodec));
 }
 
-/** The new key is told before the old one. */
-function namingsOf<Left extends AnyRow, Key, OtherKey>(
-  namedBy: (row: Left | undefined) => OtherKey | undefined,
+/** The keys that a row named before a change, and names after it. */
+interface Names<OtherKey> {
+  readonly from: OtherKey | undefined;
+  readonly to: OtherKey | undefined;
+  readonly areSame: boolean;
+}
+
+type NamesOf<Left extends AnyRow, OtherKey> = (change: Change<Left>) => Names<OtherKey>;
+
+function namesBy<Left extends AnyRow, OtherKey>(
+  foreignKey: (row: Left) => OtherKey | null | undefined,
   codec: Codec<OtherKey>,
-): (change: Change<Left>, key: Key) => Iterable<Naming<Left, Key, OtherKey>> {
-  return function* ({ before, after }, key) {
+): NamesOf<Left, OtherKey> {
+  const namedBy = (row: Left | undefined) =>
+    row === undefined ? undefined : (foreignKey(row) ?? undefined);
+  return ({ before, after }) => {
     const [from, to] = [namedBy(before), namedBy(after)];
-    if (after !== undefined && to !== undefined) yield { to, key, kind: 'named', row: after };
-    if (from === undefined || (to !== undefined && isSameKey(codec, from, to))) return;
-    yield { to: from, key, kind: after === undefined ? 'gone' : 'moved' };
+    const areSame = from !== undefined && to !== undefined && isSameKey(codec, from, to);
+    return { from, to, areSame };
   };
 }
 
-/** What a key of the right table is told. */
-type Told<Left, Right extends AnyRow, Key, OtherKey> =
-  | Naming<Left, Key, OtherKey>
-  | { readonly kind: 'other half'; readonly change: Change<Right> };
-
-type NamedState<Left, Right, Key> = {
-  readonly row: ValueSpec<Right>;
-  /** The rows that name it. */
-  readonly named: MapSpec<Key, Left>;
-  /** The last of them that was joined anew, while others are still to be. */
-  readonly joined: ValueSpec<Key>;
-};
-
-function joiningNamed<Left, Right extends AnyRow, Key, OtherKey, Out>(
-  leftCodec: Codec<Key>,
-  combined: JoinedRow<Left, Right, Out>,
-): StepFunctions<
-  Told<Left, Right, Key, OtherKey>,
-  OtherKey,
-  NamedState<Left, Right, Key>,
-  Joined<Key, Out>
-> {
-  type Context = StepContext<OtherKey, NamedState<Left, Right, Key>>;
-  /** The next rows behind `after`; undefined: the first ones. */
-  const slice = ({ state, goOn }: Context, after: Key | undefined): Joined<Key, Out>[] => {
-    const right = state.row.get();
-    const joined: Joined<Key, Out>[] = [];
-    for (const [key, row] of state.named.entries(after === undefined ? {} : { after })) {
-      joined.push({ key, row: combined(row, right) });
-      if (joined.length < sliceRows) continue;
-      state.joined.set(key);
-      goOn();
-      return joined;
-    }
-    state.joined.clear();
-    return joined;
-  };
-  return {
-    state: {
-      row: value<Right>(),
-      named: map<Key, Left>({ key: leftCodec }),
-      joined: value<Key>(leftCodec),
-    },
-    onRecord(told, context) {
-      const { named, row } = context.state;
-      switch (told.kind) {
-        case 'named':
-          named.set(told.key, told.row);
-          return [{ key: told.key, row: combined(told.row, row.get()) }];
-        case 'moved':
-          named.delete(told.key);
-          return [];
-        case 'gone':
-          named.delete(told.key);
-          return [{ key: told.key, row: undefined }];
-        case 'other half':
-          setRow(row, told.change.after);
-          return slice(context, undefined); // from the first on, also where a slice is under way
-        default:
-          return unreachable(told);
-      }
-    },
-    onSlice(context) {
-      const after = context.state.joined.get();
-      return after === undefined ? [] : slice(context, after);
-    },
+/** What the last step is told by the left table: nothing where the same key answers. */
+function movesOf<Left extends AnyRow, Key, OtherKey, Out>(
+  names: NamesOf<Left, OtherKey>,
+  combined: JoinStep<Left, never, Out>['combined'],
+): (change: Change<Left>, key: Key) => Iterable<Move<Key, OtherKey, Out>> {
+  return function* (change, key) {
+    const { from, to, areSame } = names(change);
+    if (areSame) return;
+    const { after } = change;
+    const alone = after === undefined || to !== undefined ? undefined : combined(after, undefined);
+    yield {
+      ...{ kind: 'moved', key, ...rowIn(alone) },
+      ...(from !== undefined && { from }),
+      ...(to !== undefined && { to }),
+    };
   };
 }
 
-function changesOfJoined<Key, Out extends AnyRow>(): StepFunctions<
-  Joined<Key, Out>,
-  Key,
-  { readonly row: ValueSpec<Out> },
-  Change<Out>
-> {
-  return {
-    state: { row: value<Out>() },
-    onRecord({ row: after }, { state }) {
-      const before = state.row.get();
-      setRow(state.row, after);
-      return changeOf(before, after);
-    },
+function namingsOf<Left extends AnyRow, Key, OtherKey>(
+  names: NamesOf<Left, OtherKey>,
+): (change: Change<Left>, key: Key) => Iterable<Naming<Left, Key, OtherKey>> {
+  return function* (change, key) {
+    const { from, to, areSame } = names(change);
+    const { after } = change;
+    if (after !== undefined && to !== undefined) yield { kind: 'named', to, key, row: after };
+    if (from !== undefined && !areSame) yield { kind: 'left', to: from, key };
   };
 }

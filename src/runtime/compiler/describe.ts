@@ -63,6 +63,9 @@ function describeNode(node: GraphNode, identity: string | undefined): string {
   const named = node.name === undefined ? '' : ` "${node.name}"`;
   switch (node.kind) {
     case 'source':
+      if (node.exchange !== undefined) {
+        return `receive from stage ${node.exchange.from} through ${node.topic.name}`;
+      }
       return (
         `from ${node.topic.name} (key ${node.topic.key.name}, value ` +
         `${node.topic.value.name}) ${describeTime(node)}${describePolicy(node)}`

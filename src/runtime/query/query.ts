@@ -5,7 +5,7 @@
  * which is killed when its time is over: no job ever waits for a query.
  */
 import { checkNumbers, checkOptions, MillraceError, runInChild } from '../../platform/index.ts';
-import type { QueryAnswer, QueryArgument } from './run-query.ts';
+import type { QueryAnswer, QueryArgument, TaskProgress } from './run-query.ts';
 import type { SqlParameters, SqlValue } from './select.ts';
 
 export interface QueryOptions {
@@ -28,10 +28,16 @@ export interface QueryResult<Row> {
   /** What it is as of: everything that was committed when the query began. */
   readonly asOf: {
     readonly job: string;
-    /** Counts the commits of the job. */
+    /** Counts the commits of the job: of all its tasks. */
     readonly epoch: number;
-    /** The changelog up to here. */
+    /** The changelog up to here; of all tasks together. */
     readonly changelogOffset: number;
+    /** Where each task of the job stands: all of them at one entry of the log. */
+    readonly tasks: readonly {
+      readonly task: string;
+      readonly epoch: number;
+      readonly changelogOffset: number;
+    }[];
   };
 }
 
@@ -58,12 +64,19 @@ export async function query<Row extends object = Record<string, SqlValue>>(
   const call = { url: runQueryUrl(), name: 'runQuery', argument };
   const answer = await runInChild<QueryAnswer>(call, timeoutMs);
   if (answer === undefined) throw timedOut(timeoutMs);
-  const { columns, rows, truncated, epoch, changelogOffset } = answer.result;
+  const { columns, rows, truncated, job: asked, tasks } = answer.result;
+  const sumOf = (of: (task: TaskProgress) => number) =>
+    tasks.reduce((sum, task) => sum + of(task), 0);
   return {
     columns: columns as QueryResult<Row>['columns'], // the caller's word
     rows: rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]])) as Row),
     truncated,
-    asOf: { job: answer.result.job, epoch, changelogOffset },
+    asOf: {
+      job: asked,
+      epoch: sumOf(({ epoch }) => epoch),
+      changelogOffset: sumOf(({ changelogOffset }) => changelogOffset),
+      tasks,
+    },
   };
 }
 

@@ -1,18 +1,27 @@
 /** A query, in the process that it is given: everything but the limit of time. */
 import type Database from 'better-sqlite3';
-import { openLogView, type TaskProgress } from '../../broker/index.ts';
+import { type LogView, openLogView } from '../../broker/index.ts';
 import { number } from '../../formats/index.ts';
 import {
+  assert,
   MillraceError,
   nearest,
+  openDatabaseForNow,
   openDatabaseReadOnly,
   type Platform,
 } from '../../platform/index.ts';
-import { taskNameOf } from '../stages/job-tasks.ts';
+import { joinRows, type StoreRecord } from '../../state/index.ts';
+import { jobsIn, type TaskLog, taskNamesIn } from '../stages/recorded-tasks.ts';
 import { Calendar, type CalendarPeriods } from '../time/calendar.ts';
 import { type Selected, type SqlParameters, select } from './select.ts';
-import { type TaskFiles, takeSnapshot } from './task-snapshot.ts';
-import { defineViews } from './views.ts';
+import {
+  closeAll,
+  type ReadLog,
+  type TaskFiles,
+  type TaskSnapshot,
+  takeSnapshots,
+} from './task-snapshot.ts';
+import { defineViews, mayRead, sampleRowsMax } from './views.ts';
 
 export interface QueryArgument {
   readonly directory: string;
@@ -25,38 +34,75 @@ export interface QueryArgument {
 
 export interface QueryAnswer extends Selected {
   readonly job: string;
-  readonly epoch: number;
-  readonly changelogOffset: number;
+  readonly tasks: readonly TaskProgress[];
 }
+
+/** Where a task stands in the answer to a query. */
+export type TaskProgress = Pick<TaskSnapshot, 'task' | 'epoch' | 'changelogOffset'>;
 
 /** Runs in another process. */
 export async function runQuery(argument: QueryArgument, platform: Platform): Promise<QueryAnswer> {
   const { directory } = argument;
   const log = await openLogView(platform, directory);
   try {
-    const job = jobOf(argument, log.tasks);
-    const task = taskNameOf(job);
-    const path = `${directory}/state/${job}/${task}.db`;
-    const files = { log, task, path, open: () => openDatabaseReadOnly(path) };
-    return { job, ...queryTask(files, argument) };
+    const job = jobOf(argument, log);
+    return { job, ...queryTasks(log, filesOf(log, directory, job), argument) };
   } finally {
     log.close();
   }
 }
 
-/** What `sql` gives of the state of a task as of its last commit. */
-export function queryTask(
-  files: TaskFiles,
+/** The tasks of a job where the log stands, and their state files. */
+export function filesOf(
+  log: LogView,
+  directory: string,
+  job: string,
+  open: (path: string) => Database.Database | undefined = openDatabaseReadOnly,
+): () => readonly TaskFiles[] {
+  return () =>
+    taskNamesIn(log, job).map((task) => {
+      const path = `${directory}/state/${job}/${task}.db`;
+      return { log, task, path, open: () => open(path) };
+    });
+}
+
+/** What `sql` gives of the state of the tasks of a job, as of their last commits. */
+export function queryTasks(
+  log: ReadLog,
+  files: () => readonly TaskFiles[],
   { sql, parameters, rowsMax }: Omit<QueryArgument, 'directory' | 'job'>,
 ): Omit<QueryAnswer, 'job'> {
-  const { database, overlay, epoch, changelogOffset } = takeSnapshot(files);
+  const snapshots = takeSnapshots(log, files);
+  const open: Pick<TaskSnapshot, 'database'>[] = [...snapshots];
   try {
+    const [first] = snapshots;
+    assert(first !== undefined, 'a job has a task');
+    const { database, overlay } = snapshots.length === 1 ? first : joined(snapshots, sql);
+    if (snapshots.length > 1) open.push({ database });
     defineFunctions(database);
     const views = defineViews(database, overlay);
-    const selected = select(database, { sql, parameters, rowsMax, path: files.path, views });
-    return { ...selected, epoch, changelogOffset };
+    const path = files()[0]?.path ?? '';
+    const selected = select(database, { sql, parameters, rowsMax, path, views });
+    const tasks = snapshots.map(({ task, epoch, changelogOffset }) => {
+      return { task, epoch, changelogOffset };
+    });
+    return { ...selected, tasks };
   } finally {
+    closeAll(open);
+  }
+}
+
+/** One database with all that `sql` may read; of the rest enough to see which columns there are. */
+function joined(snapshots: readonly TaskSnapshot[], sql: string) {
+  const database = openDatabaseForNow();
+  try {
+    const sampled = Math.ceil(sampleRowsMax / snapshots.length);
+    const rowsMaxOf = (record: StoreRecord) =>
+      mayRead(sql, record) ? Number.POSITIVE_INFINITY : sampled;
+    return { database, overlay: joinRows(database, snapshots, rowsMaxOf) };
+  } catch (error) {
     database.close();
+    throw error;
   }
 }
 
@@ -85,13 +131,9 @@ function defineFunctions(database: Database.Database): void {
 /** The job that is meant: fails with `INVALID` where that is not clear, or there is none. */
 export function jobOf(
   { job, directory }: Pick<QueryArgument, 'job' | 'directory'>,
-  tasks: readonly TaskProgress[],
+  log: TaskLog,
 ): string {
-  const suffix = taskNameOf('');
-  const jobs = tasks
-    .filter(({ task }) => task.endsWith(suffix)) // others belong to users of the broker
-    .map(({ task }) => task.slice(0, -suffix.length))
-    .sort();
+  const jobs = jobsIn(log);
   const [first, ...others] = jobs;
   if (first === undefined) {
     throw new MillraceError('INVALID', `No job has run in ${directory}, so there is no state.`);

@@ -1,9 +1,12 @@
 /**
- * The state of a task as of its last commit, read from its directory while it may be running.
+ * The state of tasks as of their last commits, read from their directory while they may be running.
  *
- *   1  pin      a read transaction on the state file: folded up to F, perhaps folding on up to P
- *   2  move     the log to its last entry: the changelog ends at E, with the last commit
+ *   1  pin      a read transaction on each state file: folded up to F, perhaps folding on up to P
+ *   2  move     the log to its last entry: each changelog ends at E, with the last commit
  *   3  overlay  the changes from F to E beside the tables
+ *
+ * All tasks are seen at one entry of the log, as a crash there would have left them: what one has
+ * committed for another one is in the log, read or not.
  *
  * Pinned first, so that no fold is ahead of the log. A fold that finishes in between may let the
  * log forget what is needed: then all is done again. Commits are whole in the log, so E never lies
@@ -12,6 +15,7 @@
 import type Database from 'better-sqlite3';
 import { type LogView, RecordCursor } from '../../broker/index.ts';
 import {
+  assert,
   isMillraceError,
   MillraceError,
   openDatabaseInMemory,
@@ -27,7 +31,7 @@ import {
 import { changeOf } from '../changelog.ts';
 import { changelogOf } from '../open-task.ts';
 
-type ReadLog = Pick<LogView, 'id' | 'tasks' | 'boundsOf' | 'read' | 'refresh'>;
+export type ReadLog = Pick<LogView, 'id' | 'tasks' | 'boundsOf' | 'read' | 'refresh'>;
 
 export interface TaskFiles {
   readonly log: ReadLog;
@@ -39,6 +43,7 @@ export interface TaskFiles {
 }
 
 export interface TaskSnapshot {
+  readonly task: string;
   /** In a read transaction, with the overlay. */
   readonly database: Database.Database;
   readonly overlay: Overlay;
@@ -55,28 +60,80 @@ const nothingFolded: FoldedState = { foldedOffset: 0, foldingThrough: 0, stores:
 
 /** Fails with `FILE_MISMATCH` where state file and log do not fit together. */
 export function takeSnapshot(files: TaskFiles): TaskSnapshot {
+  const [snapshot] = takeSnapshots(files.log, () => [files]);
+  assert(snapshot !== undefined, 'each task has a snapshot');
+  return snapshot;
+}
+
+/**
+ * The state of several tasks, as of one entry of the log. `filesOf`: of the tasks that there are
+ * where the log stands. Fails as `takeSnapshot`.
+ */
+export function takeSnapshots(
+  log: ReadLog,
+  filesOf: () => readonly TaskFiles[],
+): readonly TaskSnapshot[] {
   for (let attempt = 1; ; attempt++) {
-    const { database, folded } = pin(files);
+    const pinned = pinAll(filesOf());
     try {
-      const snapshot = withSqliteErrors(files.path, () => overlaid(files, database, folded));
-      if (snapshot !== undefined) return snapshot;
-      if (attempt === attemptsMax) throw behindChangelog(files, folded.foldedOffset);
+      log.refresh();
+      const snapshots = hasTasks(pinned, filesOf()) ? overlaidAll(pinned, attempt) : undefined;
+      if (snapshots !== undefined) return snapshots;
     } catch (error) {
-      database.close();
+      closeAll(pinned);
       throw error;
     }
-    database.close();
+    closeAll(pinned);
   }
 }
 
 interface PinnedFile {
+  readonly files: TaskFiles;
   readonly database: Database.Database;
   readonly folded: FoldedState;
 }
 
+function pinAll(all: readonly TaskFiles[]): PinnedFile[] {
+  const pinned: PinnedFile[] = [];
+  try {
+    for (const files of all) pinned.push(pin(files));
+    return pinned;
+  } catch (error) {
+    closeAll(pinned);
+    throw error;
+  }
+}
+
+/** Closes what has a database. */
+export function closeAll(all: readonly Pick<TaskSnapshot, 'database'>[]): void {
+  for (const { database } of all) database.close();
+}
+
+/** A job that was rescaled meanwhile has other ones. */
+function hasTasks(pinned: readonly PinnedFile[], now: readonly TaskFiles[]): boolean {
+  return (
+    pinned.length === now.length && pinned.every(({ files }, i) => files.task === now[i]?.task)
+  );
+}
+
+/** Undefined where the log has forgotten what a pinned file does not have yet. */
+function overlaidAll(
+  pinned: readonly PinnedFile[],
+  attempt: number,
+): readonly TaskSnapshot[] | undefined {
+  const snapshots: TaskSnapshot[] = [];
+  for (const { files, database, folded } of pinned) {
+    const snapshot = withSqliteErrors(files.path, () => overlaid(files, database, folded));
+    if (snapshot === undefined && attempt < attemptsMax) return undefined;
+    if (snapshot === undefined) throw behindChangelog(files, folded.foldedOffset);
+    snapshots.push(snapshot);
+  }
+  return snapshots;
+}
+
 function pin(files: TaskFiles): PinnedFile {
   const database = files.open();
-  if (database === undefined) return nothing();
+  if (database === undefined) return nothing(files);
   try {
     const { log, task, path } = files;
     const identity = { directoryId: log.id, task };
@@ -84,29 +141,28 @@ function pin(files: TaskFiles): PinnedFile {
       database.exec('BEGIN');
       return readFoldedState(database, path, identity); // the first read pins
     });
-    if (folded !== undefined) return { database, folded };
+    if (folded !== undefined) return { files, database, folded };
   } catch (error) {
     database.close();
     throw error;
   }
   database.close();
-  return nothing();
+  return nothing(files);
 }
 
 /** The file is not made yet: the changelog has it all. */
-function nothing(): PinnedFile {
+function nothing(files: TaskFiles): PinnedFile {
   const database = openDatabaseInMemory();
   createTables(database);
-  return { database, folded: nothingFolded };
+  return { files, database, folded: nothingFolded };
 }
 
-/** Undefined where the log has forgotten what the pinned file does not have yet. */
+/** As `overlaidAll`, of one. */
 function overlaid(
   { log, task, path }: TaskFiles,
   database: Database.Database,
   folded: FoldedState,
 ): TaskSnapshot | undefined {
-  log.refresh();
   const changelog = changelogOf(task);
   const { start, end } = log.boundsOf(changelog) ?? { start: 0, end: 0 };
   const epoch = log.tasks.find((each) => each.task === task)?.epoch ?? 0;
@@ -115,7 +171,7 @@ function overlaid(
   try {
     const changes = changesBetween(log, changelog, folded.foldedOffset, end);
     const overlay = new Overlay(database, folded.stores, changes);
-    return { database, overlay, epoch, changelogOffset: end };
+    return { task, database, overlay, epoch, changelogOffset: end };
   } catch (error) {
     if (isMillraceError(error, 'OFFSET_OUT_OF_RANGE')) return undefined; // forgotten meanwhile
     throw error;

@@ -16,7 +16,7 @@ import { type Column, columnsOf, freeName, keySql, type SampleRow, selectList } 
 import { identifier, literal } from './shapes.ts';
 
 /** Rows that are looked at to see which fields there are, and their bytes. */
-const sampleRowsMax = 1000;
+export const sampleRowsMax = 1000;
 const sampleBytesMax = 4 * 1024 * 1024;
 
 const timerKinds = ['event', 'processing'] as const;
@@ -143,12 +143,8 @@ class ViewDefinition {
 
   #isInternal(name: string): boolean {
     if (name === 'task/time' || internalStores.test(name)) return true;
-    return timerKinds.some((time) =>
-      expiryParts.some((part) => {
-        const end = expiryStore('', time, part);
-        return name.endsWith(end) && this.#numbers.has(name.slice(0, -end.length));
-      }),
-    );
+    const state = stateOfBook(name);
+    return state !== undefined && this.#numbers.has(state);
   }
 
   #defineView(view: string, select: string): void {
@@ -164,6 +160,21 @@ class ViewDefinition {
         version,
       );
   }
+}
+
+/** Whether a statement may read a store: it has the name of a view that shows it. */
+export function mayRead(sql: string, record: StoreRecord): boolean {
+  const text = sql.toLowerCase();
+  if (timersOf(record) !== undefined) return text.includes('timers');
+  const names = [record.name, stateOfBook(record.name) ?? record.name];
+  return names.some((name) => text.includes(viewName(name).toLowerCase()));
+}
+
+/** The state whose time-to-live is kept in a store of this name. */
+function stateOfBook(name: string): string | undefined {
+  const ends = timerKinds.flatMap((time) => expiryParts.map((part) => expiryStore('', time, part)));
+  const end = ends.find((of) => name.endsWith(of));
+  return end === undefined ? undefined : name.slice(0, -end.length);
 }
 
 /** What steps keep for themselves. */

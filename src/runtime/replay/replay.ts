@@ -22,7 +22,7 @@ import type { EpochBudget } from '../epoch-limit.ts';
 import { asksOutside } from '../graph.ts';
 import { Log, openLog } from '../log.ts';
 import { epochDefaults, type Job, stateMemoryDefaultOf } from '../run.ts';
-import { taskNameOf } from '../stages/job-tasks.ts';
+import { requireOneTask, taskNameOf } from '../stages/job-tasks.ts';
 import type { FailedRecords } from '../status.ts';
 import { recordsOf, type TaskCounts } from '../task-counts.ts';
 import { compareTopics, type TopicComparison } from './compare-topics.ts';
@@ -119,6 +119,7 @@ const optionNames = [
 export async function replay(job: Job, options: ReplayOptions): Promise<ReplaySummary> {
   checkReplayOptions(options);
   checkGraph(job.graph);
+  checkTasks(job, options);
   if (asksOutside(job.graph) && options.asRecorded !== true) {
     throw invalid(
       `Job "${job.name}" asks outside (mapAsync), and would be answered otherwise now. Replay it ` +
@@ -140,6 +141,21 @@ export async function replay(job: Job, options: ReplayOptions): Promise<ReplaySu
     await log.close();
     if (options.platform === undefined) await platform.background.close();
   }
+}
+
+/** A replay is one task: what depends on the tasks of the live run can't be done. */
+function checkTasks({ graph }: Job, { asRecorded = false, compare = false }: ReplayOptions): void {
+  if (asRecorded) {
+    const instead = asksOutside(graph)
+      ? 'What it asked outside can be asked only once more: give the job another name.'
+      : 'Replay the records that are there, not as recorded: the results are the same.';
+    requireOneTask(graph, 'a replay as recorded', instead);
+  }
+  if (!compare) return;
+  const instead =
+    'Its results are the same for each key, but not in one order across keys: leave "compare" ' +
+    'out, and compare what the topics hold of each key.';
+  requireOneTask(graph, 'comparing', instead);
 }
 
 function checkReplayOptions(options: ReplayOptions): void {

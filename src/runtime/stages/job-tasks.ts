@@ -128,11 +128,12 @@ export function exchangesOf({ stages }: JobPlan): readonly Exchange[] {
   return stages.flatMap(({ sends }) => sends);
 }
 
-/** What only a job with one task can do. Fails with `INVALID`. */
-export function requireOneTask(graph: Graph, what: string): void {
+/** What only a job with one task can do, and what to do instead. Fails with `INVALID`. */
+export function requireOneTask(graph: Graph, what: string, instead: string): void {
   if (!isShared(planStages(graph))) return;
   throw new MillraceError(
     'INVALID',
-    `Job "${graph.job}" is shared by several tasks, and ${what} needs a job with one task.`,
+    `Job "${graph.job}" is shared by several tasks, and ${what} needs a job with one task. ` +
+      instead,
   );
 }

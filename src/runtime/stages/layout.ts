@@ -3,7 +3,13 @@
  * when the job runs for the first time, and when it is rescaled; whoever writes it has claimed
  * `<job>/layout`, so of two at once one is fenced and looks again.
  */
-import { type Broker, type Claim, RecordBatchBuilder, RecordCursor } from '../../broker/index.ts';
+import {
+  type Batches,
+  type Broker,
+  type Claim,
+  RecordBatchBuilder,
+  RecordCursor,
+} from '../../broker/index.ts';
 import { isMillraceError, MillraceError } from '../../platform/index.ts';
 import { nameSteps } from '../compiler/names.ts';
 import type { Graph } from '../graph.ts';
@@ -40,27 +46,73 @@ export async function layoutFor(graph: Graph, broker: Broker): Promise<Layout | 
     await tryToWriteFirst(graph, plan, broker);
     recorded = recordedLayout(job, broker);
   }
-  requireLikeness(graph, plan, recorded);
+  if (isShared(plan) || isOfSeveral(recorded)) requireLikeness(graph, plan, recorded);
   return isShared(plan) ? recorded : undefined;
 }
 
-/** The newest one; undefined where there is none. */
-export function recordedLayout(job: string, broker: Broker): RecordedLayout | undefined {
+/** Whether a job that ran so has several tasks, or could have them. */
+export function isOfSeveral({ asked }: Pick<RecordedLayout, 'asked'>): boolean {
+  return asked.length > 1 || (asked[0] ?? 1) > 1;
+}
+
+/**
+ * For who has claimed a task: a job is rescaled while nobody can claim its tasks, so what holds now
+ * holds as long as the claim does. `generation`: of the task; undefined where it is the whole job.
+ */
+export function requireLayout(job: string, generation: number | undefined, broker: Broker): void {
+  const recorded = recordedLayout(job, broker);
+  const now = recorded !== undefined && isOfSeveral(recorded) ? recorded.generation : undefined;
+  if (recorded === undefined || now === generation) return;
+  throw new MillraceError(
+    'STATE_MISMATCH',
+    `Job "${job}" was rescaled since this process looked at it. Start it again.`,
+  );
+}
+
+/** All that the job has had, the newest last. */
+export function recordedLayouts(job: string, broker: Broker): readonly RecordedLayout[] {
   const partition = { topic: layoutTopicOf(job), partition: 0 };
-  if (broker.describeTopic(partition.topic) === undefined) return undefined;
-  const last = broker.endOf(partition) - 1;
-  if (last < broker.startOf(partition)) return undefined;
-  const batches = broker.read(partition, last, 1);
+  if (broker.describeTopic(partition.topic) === undefined) return [];
+  const layouts: RecordedLayout[] = [];
+  const cursor = new RecordCursor();
+  for (let offset = broker.startOf(partition); ; offset = cursor.endOffset()) {
+    const batches = broker.read(partition, offset, 1024 * 1024);
+    if (batches === undefined) return layouts;
+    cursor.reset(batches.bytes, batches.placeOf);
+    while (cursor.next()) if (cursor.offset >= offset) layouts.push(layoutAt(cursor));
+  }
+}
+
+/** The newest one; undefined where there is none. */
+export function recordedLayout(
+  job: string,
+  broker: Pick<Broker, 'describeTopic' | 'read'>,
+): RecordedLayout | undefined {
+  const topic = layoutTopicOf(job);
+  const bounds = broker.describeTopic(topic)?.partitions[0];
+  return lastLayout(bounds, (offset) => broker.read({ topic, partition: 0 }, offset, 1));
+}
+
+/** The last record of a topic of layouts, which reaches so far. */
+export function lastLayout(
+  bounds: { readonly start: number; readonly end: number } | undefined,
+  read: (offset: number) => Batches | undefined,
+): RecordedLayout | undefined {
+  if (bounds === undefined || bounds.end === bounds.start) return undefined;
+  const last = bounds.end - 1;
+  const batches = read(last);
   if (batches === undefined) return undefined;
   const cursor = new RecordCursor();
   cursor.reset(batches.bytes, batches.placeOf);
   while (cursor.next()) {
-    if (cursor.offset !== last) continue;
-    const { bytes, valueStart, valueEnd } = cursor;
-    const text = Buffer.from(bytes.subarray(valueStart, valueEnd)).toString();
-    return JSON.parse(text) as RecordedLayout; // as written below
+    if (cursor.offset === last) return layoutAt(cursor);
   }
   return undefined;
+}
+
+function layoutAt({ bytes, valueStart, valueEnd }: RecordCursor): RecordedLayout {
+  const text = Buffer.from(bytes.subarray(valueStart, valueEnd)).toString();
+  return JSON.parse(text) as RecordedLayout; // as written below
 }
 
 /** Makes a layout the job's, for whoever has claimed `layoutTaskOf`. */
@@ -70,6 +122,7 @@ export async function writeLayout(
   { task, incarnation, epoch }: Claim,
   layout: RecordedLayout,
   clockMs: number,
+  requires: readonly Claim[] = [],
 ): Promise<void> {
   const builder = new RecordBatchBuilder();
   builder.append(clockMs, null, Buffer.from(JSON.stringify(layout)));
@@ -80,6 +133,7 @@ export async function writeLayout(
     ...{ task, incarnation, epoch: epoch + 1, clockMs },
     positions: [],
     appends: [append],
+    requires,
   });
 }
 
@@ -110,7 +164,7 @@ async function tryToWriteFirst(graph: Graph, plan: JobPlan, broker: Broker): Pro
 async function writeFirst(graph: Graph, plan: JobPlan, broker: Broker): Promise<void> {
   const { job } = graph;
   const topic = layoutTopicOf(job);
-  if (broker.describeTopic(topic) === undefined) await makeTopic(broker, topic);
+  if (broker.describeTopic(topic) === undefined) await makeLayoutTopic(broker, topic);
   const claim = await broker.claim(layoutTaskOf(job), { takeOver: true });
   if (recordedLayout(job, broker) === undefined) {
     const layout = recordOf(graph, plan, firstLayout(graph, broker));
@@ -119,7 +173,8 @@ async function writeFirst(graph: Graph, plan: JobPlan, broker: Broker): Promise<
   await broker.release(claim);
 }
 
-async function makeTopic(broker: Broker, topic: string): Promise<void> {
+/** Makes the topic of the layouts. */
+export async function makeLayoutTopic(broker: Broker, topic: string): Promise<void> {
   try {
     await broker.createTopic(topic, { internal: true });
   } catch (error) {

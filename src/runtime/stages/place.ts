@@ -45,6 +45,14 @@ export const firstPlace: Place = {
   path: ownPath,
 };
 
+export const lastPlace: Place = {
+  order: Number.POSITIVE_INFINITY,
+  rank: Number.POSITIVE_INFINITY,
+  task: Number.POSITIVE_INFINITY,
+  turn: Number.POSITIVE_INFINITY,
+  path: ownPath,
+};
+
 /** Of records: they come after all that fires there. */
 export const recordRank: number = Number.POSITIVE_INFINITY;
 

@@ -4,7 +4,7 @@
  * that could be read now, something may come that belongs before: then the task waits.
  */
 import { earliestOf, type PartitionInput } from '../partition-input.ts';
-import type { TaskParts } from '../task.ts';
+import type { TaskParts } from '../task-parts.ts';
 import type { SharedSnapshot } from '../time/task-time.ts';
 import { hear, hearPlace, said, tell, tellPlace } from './mark.ts';
 import { comparePlaces, firstPlace, type MovingPlace, moveTo, type Place } from './place.ts';
@@ -19,13 +19,16 @@ type DrainParts = Pick<TaskParts, 'context' | 'time'>;
 export class Senders {
   readonly #inputs: readonly PartitionInput[];
   readonly #isShared: boolean;
+  readonly #settling: Bound | undefined;
   /** What was promised last: it never goes back. */
   readonly #promised: MovingPlace = { ...firstPlace, sent: 0 };
   #isDraining = false;
   #awaited: readonly PartitionInput[] | undefined;
 
-  constructor(inputs: readonly PartitionInput[]) {
+  /** `settling`: read so far, and wait for nobody. */
+  constructor(inputs: readonly PartitionInput[], settling?: Bound) {
     this.#inputs = inputs;
+    this.#settling = settling;
     this.#isShared = inputs.some(({ sender }) => sender !== undefined);
   }
 
@@ -64,6 +67,9 @@ export class Senders {
     const second = earliestOf(this.#inputs, first);
     let bound = boundAt(this.#inputs[second], first < second);
     const head = this.#inputs[first];
+    if (this.#settling !== undefined && head !== undefined) {
+      return this.#settledBound(head, bound, this.#settling);
+    }
     if (!this.#isShared || head === undefined) return bound;
     const drains = head.order === Number.POSITIVE_INFINITY;
     if (!drains && comesBefore(drainBound, bound)) bound = drainBound; // see `goOnDraining`
@@ -76,6 +82,13 @@ export class Senders {
     }
     if (isWithin(head, bound)) return bound;
     this.#awaited = this.#inputs.filter((input) => isAwaited(input, drains));
+    return undefined;
+  }
+
+  #settledBound(head: PartitionInput, next: Bound, last: Bound): Bound | undefined {
+    const bound = comesBefore(last, next) ? last : next;
+    if (isWithin(head, bound)) return bound;
+    this.#awaited = [];
     return undefined;
   }
 

@@ -1,7 +1,14 @@
 /** What a task knows of those that share its job: from their positions, as the log has them. */
 import type { Broker, TopicPartition } from '../../broker/index.ts';
-import type { Sharing } from '../task.ts';
 import { type JobTasks, partitionsRead, reads, type StageTask } from './job-tasks.ts';
+
+/** What a task knows of those that share its job. */
+export interface Sharing {
+  /** Whether all tasks that read the job's topics have read them to their ends. */
+  haveAllCaughtUp(): boolean;
+  /** Whether those that read from it are so far behind that it has to wait. */
+  isAhead(): boolean;
+}
 
 /** Records, and bytes, that may wait between two tasks before the first one stops reading. */
 const recordsMax = 250_000;

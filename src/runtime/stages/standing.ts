@@ -2,7 +2,7 @@
  * How far a task is, among those that share its job: what it tells those that read from it, at once
  * where somebody may wait for that, else at most every 50 ms.
  */
-import type { TaskParts } from '../task.ts';
+import type { TaskParts } from '../task-parts.ts';
 import type { Mark } from './mark.ts';
 import { comparePlaces, firingPlace, firstPlace, type Place } from './place.ts';
 import type { Senders } from './senders.ts';
@@ -13,7 +13,10 @@ const tellEveryMs = 50;
 const silenceToleranceMs = 1000;
 const stopToleranceMs = 3_600_000;
 
-type StandingParts = Pick<TaskParts, 'chain' | 'clock' | 'context' | 'index' | 'lagMs' | 'time'>;
+type StandingParts = Pick<
+  TaskParts,
+  'chain' | 'clock' | 'context' | 'index' | 'lagMs' | 'settling' | 'time'
+>;
 
 /** How an epoch has ended. */
 export interface EpochEnd {
@@ -91,7 +94,7 @@ export class Standing {
     const told = this.#told;
     const mark = this.#mark(end, now);
     this.#isPending ||= hasRead || told === undefined || isNews(mark, told);
-    const isDue = this.#isPending && now - this.#toldMs >= tellEveryMs;
+    const isDue = this.#isPending && this.tellsInMs(now) <= 0;
     if (told !== undefined && !isDue && !isUrgent(mark, told)) return;
     for (const send of sends) send.tell(mark);
     if (mark.isIdle) this.#aheadAt(Number.POSITIVE_INFINITY);
@@ -103,6 +106,7 @@ export class Standing {
   /** In how many ms there is something to tell; Infinity for not yet. */
   tellsInMs(now: number): number {
     if (!this.#isPending) return Number.POSITIVE_INFINITY;
+    if (this.#parts.settling !== undefined) return 0;
     return Math.max(0, this.#toldMs + tellEveryMs - now);
   }
 

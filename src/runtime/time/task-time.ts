@@ -31,6 +31,16 @@ export interface SourceTime {
   readonly quietAfterMs: number;
 }
 
+export interface TimedPartition {
+  readonly name: string;
+  readonly source: SourceTime;
+  /**
+   * Of a partition that is idle only together with all others of this name: those who send them
+   * have heard the same, one sooner than another. Default: it is idle alone.
+   */
+  readonly together?: string | undefined;
+}
+
 export interface PartitionTime {
   readonly source: SourceTime;
   /** The highest event time read; -Infinity before the first record. */
@@ -38,6 +48,9 @@ export interface PartitionTime {
   /** Event time of the next record; -Infinity where it is not there. */
   next: number;
   idle: boolean;
+  /** Whether nothing more comes. */
+  hasEnded: boolean;
+  readonly together: string | undefined;
   /** Clock reading when the last record was read, or when the task began. */
   lastRecordMs: number;
 }
@@ -84,16 +97,15 @@ export class TaskTime {
   #isQuiet = false;
 
   /** `now` is the clock reading at which the task begins: silence counts from here. */
-  constructor(
-    partitions: readonly { readonly name: string; readonly source: SourceTime }[],
-    now: number,
-  ) {
+  constructor(partitions: readonly TimedPartition[], now: number) {
     this.#names = partitions.map(({ name }) => name);
-    this.partitions = partitions.map(({ source }) => ({
+    this.partitions = partitions.map(({ source, together }) => ({
       source,
       highest: none,
       next: none,
       idle: true,
+      hasEnded: false,
+      together,
       lastRecordMs: now,
     }));
     this.#lastRecordMs = now;
@@ -107,7 +119,7 @@ export class TaskTime {
     let min = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.partitions.length; i++) {
       const partition = this.#at(i);
-      if (i !== index && !partition.idle) min = Math.min(min, watermarkOf(partition));
+      if (i !== index && !this.#isLeftOut(partition)) min = Math.min(min, watermarkOf(partition));
     }
     return min;
   }
@@ -125,7 +137,7 @@ export class TaskTime {
 
   /** Nothing more comes of a partition, and it is not to hold up the others. */
   letGo(index: number): void {
-    this.#at(index).idle = true;
+    this.#at(index).hasEnded = true;
   }
 
   /** Something may come of a partition, whatever was known of it before. */
@@ -261,6 +273,12 @@ export class TaskTime {
   /** The job's streams are quiet only when the most patient of its sources says so. */
   #quietAfterMs(): number {
     return Math.max(...this.partitions.map(({ source }) => source.quietAfterMs));
+  }
+
+  #isLeftOut({ idle, hasEnded, together }: PartitionTime): boolean {
+    if (hasEnded) return true;
+    if (!idle || together === undefined) return idle;
+    return this.partitions.every((of) => of.idle || of.together !== together);
   }
 
   #at(index: number): PartitionTime {

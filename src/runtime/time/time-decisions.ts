@@ -5,7 +5,7 @@
 import type { DueWork } from '../due-work.ts';
 import type { EpochRecord } from '../epoch-record.ts';
 import type { Senders } from '../stages/senders.ts';
-import type { TaskParts } from '../task.ts';
+import type { TaskParts } from '../task-parts.ts';
 
 export type Decided = Pick<EpochRecord, 'idle' | 'watermark'>;
 

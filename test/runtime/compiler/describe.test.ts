@@ -21,7 +21,7 @@ import {
   windows,
 } from '../../../src/dsl/index.ts';
 import { json, number, string, versions } from '../../../src/formats/index.ts';
-import { describeGraph, type Graph } from '../../../src/runtime/index.ts';
+import { describeGraph, describeJob, type Graph } from '../../../src/runtime/index.ts';
 
 const numbers = topic('numbers', { key: string(), value: json<number>() });
 const results = topic('results', { key: string(), value: json<unknown>() });
@@ -151,4 +151,42 @@ never, starts at earliest
     });
     expect(keepers(described)).toEqual(['process [state process-of-numbers-keyed-1]']);
   });
+});
+
+test('a job that several tasks share is shown with its stages, and the topics between them', () => {
+  const build = (parallelism: number) =>
+    job(
+      'shared',
+      ({ from }) => {
+        from(numbers)
+          .map((n) => n + 1)
+          .keyBy(String)
+          .window(tumbling('1h'))
+          .aggregate({ n: count() }, { name: 'hourly' })
+          .to(results);
+      },
+      { parallelism },
+    );
+  const source =
+    'from numbers (key string, value json) time of the record, out of order 0s, idle after 5s, ' +
+    'quiet after 10s, starts at earliest';
+  expect(describeJob(build(4).graph)).toBe(`job shared
+  ${source}
+    map
+      keyBy (key-json)
+        window tumbling 1h {n: count} [state hourly]
+          to results (key string, value json)
+shared by tasks
+  stage 0: 4 tasks, at most one for each partition that is read
+    ${source}
+      map
+        keyBy (key-json)
+          send to stage 1 through __shared-1.0-hourly
+  stage 1: 4 tasks, by key
+    receive from stage 0 through __shared-1.0-hourly
+      keyBy key of the record (key-json)
+        window tumbling 1h {n: count} [state hourly]
+          to results (key string, value json)
+`);
+  expect(describeJob(build(1).graph)).toBe(describeGraph(build(1).graph));
 });

@@ -7,7 +7,7 @@ import {
   RecordBatchBuilder,
 } from '../../../src/broker/index.ts';
 import { type Job, type JobHandle, type RunOptions, run } from '../../../src/runtime/index.ts';
-import { inspectTask } from '../../../src/runtime/inspect-state.ts';
+import { inspectTasks } from '../../../src/runtime/inspect-state.ts';
 import { takeSnapshot } from '../../../src/runtime/query/task-snapshot.ts';
 import { taskNameOf } from '../../../src/runtime/stages/job-tasks.ts';
 import { SimulatedDatabases } from '../../support/simulated-databases.ts';
@@ -81,7 +81,7 @@ export async function stateIn(machine: SimulatedMachine, job = 'versioned'): Pro
   const path = `/data/state/${job}/${task}.db`;
   const log = await machine.until(openLogView(platform, '/data'));
   const files = { log, task, path, open: () => platform.openDatabase(path, { durable: false }) };
-  const { stores } = inspectTask(files);
+  const { stores } = inspectTasks(log, () => [files]);
   const { database, overlay } = takeSnapshot(files);
   const seen: Record<string, SeenStore> = {};
   for (const [number, { name }] of overlay.stores) {

@@ -7,7 +7,7 @@ import {
 } from '../../../src/broker/index.ts';
 import { json } from '../../../src/formats/index.ts';
 import { type Job, type JobHandle, run, type SqlValue } from '../../../src/runtime/index.ts';
-import { queryTask } from '../../../src/runtime/query/run-query.ts';
+import { queryTasks } from '../../../src/runtime/query/run-query.ts';
 import type { Selected } from '../../../src/runtime/query/select.ts';
 import type { TaskFiles } from '../../../src/runtime/query/task-snapshot.ts';
 import { taskNameOf } from '../../../src/runtime/stages/job-tasks.ts';
@@ -82,7 +82,7 @@ export class QueriedJob {
       platform.files.exists(path) ? platform.openDatabase(path, { durable: false }) : undefined;
     try {
       const files = this.through({ log, task, path, open });
-      return queryTask(files, { sql, parameters, rowsMax });
+      return queryTasks(files.log, () => [files], { sql, parameters, rowsMax });
     } finally {
       log.close();
     }

@@ -2,6 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { count, job, topic } from '../../../src/dsl/index.ts';
 import { json, keyJson, string } from '../../../src/formats/index.ts';
+import { queryTasks } from '../../../src/runtime/query/run-query.ts';
 import type { TaskFiles } from '../../../src/runtime/query/task-snapshot.ts';
 import { QueriedJob } from './queried-job.ts';
 
@@ -90,6 +91,48 @@ describe('a query', () => {
       code: 'FILE_MISMATCH',
       message: expect.stringContaining('is newer than the log'),
     });
+  });
+
+  test('of several tasks pins all files, moves the log once, and begins anew with other tasks', async () => {
+    const queried = await started();
+    await queried.send('words', ['a']);
+    const events: string[] = [];
+    queried.through = (files) => {
+      const watched = (task: string): TaskFiles => ({
+        ...files,
+        open: () => {
+          events.push(`open ${task}`);
+          return files.open();
+        },
+        log: {
+          ...bounded((bounds) => bounds)(files).log,
+          refresh: () => {
+            events.push('refresh');
+            files.log.refresh();
+          },
+          boundsOf: (topic) => {
+            events.push(`bounds ${task}`);
+            return files.log.boundsOf(topic);
+          },
+        },
+      });
+      const [old, first, second] = ['old', '1', '2'].map(watched) as [
+        TaskFiles,
+        TaskFiles,
+        TaskFiles,
+      ];
+      const before = [old]; // rescaled while it is pinned
+      const of = () => (before.length > 0 ? before.splice(0) : [first, second]);
+      const { rows } = queryTasks(first.log, of, { sql, parameters: [], rowsMax: 10 });
+      expect(rows).toEqual([
+        ['a', 1],
+        ['a', 1],
+      ]);
+      return files;
+    };
+    await queried.ask(sql);
+    const again = ['open 1', 'open 2', 'refresh', 'bounds 1', 'bounds 2'];
+    expect(events).toEqual(['open old', 'refresh', ...again]);
   });
 
   test('refuses the state file of another directory', async () => {
