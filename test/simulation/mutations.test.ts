@@ -123,17 +123,6 @@ const mutants: readonly Mutant[] = [
       ],
     ],
   },
-  {
-    rule: 'a task that begins again is drained nevertheless',
-    firstSeed: 107,
-    changes: [
-      [
-        'runtime/task-runner.ts',
-        'if (this.#stop?.drain === false) break;',
-        'if (this.#stop) break;',
-      ],
-    ],
-  },
 ];
 
 describe('a simulation shows that it is broken: the rule that', () => {

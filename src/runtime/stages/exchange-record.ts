@@ -25,7 +25,7 @@
 import type { Origin } from '../asking/open-calls.ts';
 import { CompactReader } from '../compact-bytes.ts';
 import type { Exchange } from './exchange.ts';
-import { firstPlace, type PlaceParts, recordRank } from './place.ts';
+import { firstPath, firstPlace, type PlaceParts, recordRank } from './place.ts';
 
 const [hasTime, hasRank, hasTurn, hasWatermark] = [1, 2, 4, 8] as const;
 const [hasOrigin, hasPartition, isNull, isPartial, isMark] = [16, 32, 64, 128, 255] as const;
@@ -151,7 +151,7 @@ export function readPassage(
   into.rank = recordRank;
   into.task = sender;
   into.turn = 0;
-  into.path = firstSent;
+  into.path = firstPath;
   into.isNull = (flags & isNull) !== 0;
   into.isPartial = (flags & isPartial) !== 0;
   into.origin = undefined;
@@ -176,9 +176,6 @@ export function readPassage(
   if ((flags & hasPartition) !== 0) into.partition = reader.number();
   return start + 1 + reader.position;
 }
-
-/** The path of the first record that is sent at a place. */
-const firstSent: readonly number[] = [0];
 
 function readTime(time: number, into: Passage): void {
   if (Number.isFinite(time)) into.time = time;

@@ -94,8 +94,15 @@ export function arriveAt(moving: MovingPlace, record: Place, task: number): void
   else takeTurn(moving, record.order, record.rank, task);
 }
 
-/** Of the next record that is sent. */
+/** The path of the first record that is sent of what a task has read, or fired, itself. */
+export const firstPath: readonly number[] = [0];
+
+/** Of the next record that is sent. Mostly it is the first one, and needs no array of its own. */
 export function nextPath(moving: MovingPlace): readonly number[] {
+  if (moving.path.length === 0 && moving.sent === 0) {
+    moving.sent = 1;
+    return firstPath;
+  }
   return [...moving.path, moving.sent++];
 }
 

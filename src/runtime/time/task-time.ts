@@ -48,9 +48,9 @@ export interface PartitionTime {
   /** Event time of the next record; -Infinity where it is not there. */
   next: number;
   idle: boolean;
-  readonly together: string | undefined;
-  /** Nothing more comes: it is idle whatever others are. */
+  /** Whether nothing more comes. */
   hasEnded: boolean;
+  readonly together: string | undefined;
   /** Clock reading when the last record was read, or when the task began. */
   lastRecordMs: number;
 }
@@ -104,8 +104,8 @@ export class TaskTime {
       highest: none,
       next: none,
       idle: true,
-      together,
       hasEnded: false,
+      together,
       lastRecordMs: now,
     }));
     this.#lastRecordMs = now;
@@ -137,9 +137,7 @@ export class TaskTime {
 
   /** Nothing more comes of a partition, and it is not to hold up the others. */
   letGo(index: number): void {
-    const partition = this.#at(index);
-    partition.idle = true;
-    partition.hasEnded = true;
+    this.#at(index).hasEnded = true;
   }
 
   /** Something may come of a partition, whatever was known of it before. */
@@ -277,8 +275,9 @@ export class TaskTime {
     return Math.max(...this.partitions.map(({ source }) => source.quietAfterMs));
   }
 
-  #isLeftOut({ idle, together, hasEnded }: PartitionTime): boolean {
-    if (!idle || hasEnded || together === undefined) return idle;
+  #isLeftOut({ idle, hasEnded, together }: PartitionTime): boolean {
+    if (hasEnded) return true;
+    if (!idle || together === undefined) return idle;
     return this.partitions.every((of) => of.idle || of.together !== together);
   }
 
