@@ -41,6 +41,8 @@ export interface TaskOptions {
   readonly place?: ChainPlace | undefined;
   readonly sharing?: Sharing | undefined;
   readonly settling?: Bound | undefined;
+  /** Default: none, for a job that is one task. */
+  readonly run?: string | undefined;
   /** How far its watermark is behind what it reads, in ms; default: as the graph says. */
   readonly lagMs?: number | undefined;
   /** Where a partition of a source is read on; undefined: the task does not read it. */
@@ -59,9 +61,9 @@ export function assembleTask(options: TaskOptions): Task {
     place: options.place,
   });
   state.finishDeclaring(graph.job);
+  const { sharing, lagMs = lagOf(graph), run = '' } = options;
   const inputs = openInputs(options, chain);
   const time = openTime(inputs, clock.monotonicMs(), timeStore.get(onlyKey));
-  const { sharing, lagMs = lagOf(graph) } = options;
   const recorder = new EpochRecorder({
     ...{ task: claim.task, inputs, time, newStates: state.newStores },
     topicIdOf: (topic) => broker.describeTopic(topic)?.id ?? 0,
@@ -84,6 +86,7 @@ export function assembleTask(options: TaskOptions): Task {
       sharing,
       index: options.place?.index ?? 0,
       settling: options.settling,
+      run,
       lagMs,
       nowFollowsRecords: options.nowFollowsRecords ?? false,
       asking: new AsyncSteps(claim.task, chain.asking),
@@ -122,7 +125,10 @@ function newContext(graph: Graph, now: number): OperatorContext {
   };
 }
 
-function openInputs({ broker, place, positionOf }: TaskOptions, chain: Chain): PartitionInput[] {
+function openInputs(
+  { broker, place, positionOf, run }: TaskOptions,
+  chain: Chain,
+): PartitionInput[] {
   const inputs = chain.sources.flatMap((source) => {
     const { name: topic } = source.node.topic;
     const partitions = broker.describeTopic(topic)?.partitions ?? [];
@@ -131,7 +137,7 @@ function openInputs({ broker, place, positionOf }: TaskOptions, chain: Chain): P
       const position = positionOf({ topic, partition }, source);
       if (position === undefined) return [];
       const sender = partition % senders;
-      return new PartitionInput(broker, source, partition, position, sender);
+      return new PartitionInput(broker, source, { partition, position, sender, run });
     });
   });
   return inputs.sort(compareInputs);

@@ -85,6 +85,8 @@ export class JobRunner implements JobHandle {
   /** Undefined where the whole job is one task, or is not prepared yet. */
   #shared: JobTasks | undefined;
   #isPrepared = false;
+  /** Of those that share the job. */
+  #member: JobMember | undefined;
   /** A task of a shared job has failed for good: the others end. */
   #isFailing = false;
   #end: 'stopped' | 'failed' | undefined;
@@ -124,7 +126,7 @@ export class JobRunner implements JobHandle {
     return {
       job: this.job,
       state: this.#stateOf(tasks),
-      waitingFor: tasks.find((task) => task.waitingFor !== undefined)?.waitingFor,
+      waitingFor: this.#waitingFor(tasks),
       rebuild: tasks.find((task) => task.rebuild !== undefined)?.rebuild,
       watermark: watermarks.length === 0 ? undefined : Math.min(...watermarks),
       partitions: tasks.flatMap(({ partitions }) => partitions),
@@ -158,7 +160,8 @@ export class JobRunner implements JobHandle {
     this.#stop = { drain };
     this.#status.tell();
     this.#ending.abort();
-    if (!drain && this.#shared !== undefined) this.#leaving.resolve();
+    if (drain) this.#member?.keepAll();
+    else if (this.#shared !== undefined) this.#leaving.resolve();
     for (const { runner } of this.#tasks.values()) runner.stop({ drain }).catch(() => {});
     await this.done;
   }
@@ -224,8 +227,10 @@ export class JobRunner implements JobHandle {
         onError: (error) => this.#keepError(error),
       }),
     );
+    this.#member = member;
     this.#status.tell(); // also where it has no task
     try {
+      if (this.#stop?.drain === true) member.keepAll();
       if (this.#isLeaving) this.#leaving.resolve();
       await this.#leaving.promise;
     } finally {
@@ -247,14 +252,12 @@ export class JobRunner implements JobHandle {
     } finally {
       this.#forget(task);
     }
-    if (this.#stop?.drain !== true || signal.aborted) return;
+  }
+
+  /** A drain is over once all tasks are drained; until then none is released. */
+  #noteDrained(task: string): void {
     this.#drained.add(task);
-    if (this.#drained.size === job.all.length) this.#leaving.resolve();
-    // It has nothing more to do, and is not to be started again.
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => resolve());
-    });
+    if (this.#drained.size === this.#shared?.all.length) this.#leaving.resolve();
   }
 
   #start(task: string, stage: number, turn?: Pick<TaskRun, 'takeOver' | 'claimed'>): TaskRunner {
@@ -275,6 +278,7 @@ export class JobRunner implements JobHandle {
       },
       onState: () => this.#status.tell(),
       onChange: () => this.#status.tellSoon(),
+      onDrained: () => this.#noteDrained(task),
     });
     this.#tasks.set(task, { runner, place, stage });
     if (this.#stop !== undefined) runner.stop(this.#stop).catch(() => {}); // told by `done`
@@ -292,17 +296,28 @@ export class JobRunner implements JobHandle {
 
   /** A drain ends when all tasks have told one another that nothing more comes. */
   #requireAll(): void {
+    const others = this.#others();
+    if (others === undefined) return;
+    throw new MillraceError(
+      'INVALID',
+      `Job "${this.job}" can't be drained by this process alone: ${others} runs tasks of it. ` +
+        'Stop the job there; this process has all tasks a moment later.',
+    );
+  }
+
+  /** Other processes that run tasks of the job; undefined where there are none. */
+  #others(): string | undefined {
     const others = (this.#shared?.all ?? []).flatMap(({ name }) => {
       const holder = this.#options.broker.describeTask(name)?.holder;
       return holder?.isLive === true && !holder.isThis ? [`${holder.pid} on ${holder.host}`] : [];
     });
-    if (others.length === 0) return;
-    throw new MillraceError(
-      'INVALID',
-      `Job "${this.job}" can't be drained by this process alone: process ` +
-        `${[...new Set(others)].join(', ')} runs tasks of it. Stop the job there; this process ` +
-        'has all tasks a moment later.',
-    );
+    return others.length === 0 ? undefined : `process ${[...new Set(others)].join(', ')}`;
+  }
+
+  #waitingFor(tasks: readonly TaskSnapshot[]): string | undefined {
+    const others = this.#end === undefined && this.#stop?.drain === true && this.#others();
+    if (others) return `the drain: ${others} has taken tasks of the job; stop the job there`;
+    return tasks.find((task) => task.waitingFor !== undefined)?.waitingFor;
   }
 
   #keepError(error: unknown): void {

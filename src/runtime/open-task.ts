@@ -66,6 +66,8 @@ export interface OpenTaskOptions {
   readonly unfoldedBytesMax: number;
   readonly walBytesMax: number;
   readonly budget: EpochBudget;
+  /** Names the call of `run` that the task belongs to. */
+  readonly run: string;
   /** Read no further than this, and wait for nobody: a job is settled before it is rescaled. */
   readonly settling?: Bound | undefined;
   /** Compute the state anew from the log where its file is refused. */
@@ -161,6 +163,7 @@ async function openRecovered(
     place: shared && { ...shared.task, ranks: shared.task.stage.ranks },
     sharing: shared && (options.settling ? still : sharingOf(shared.job, shared.task, broker)),
     settling: options.settling,
+    run: options.run,
     lagMs: shared && lagOf(shared.job.graph),
     positionOf: (partition, source) =>
       isRead(partition, source) ? positionOf(broker, claim, partition, source) : undefined,

@@ -14,8 +14,8 @@ import {
   type PassageFormat,
   readPassage,
 } from './stages/exchange-record.ts';
-import { decodeMark, type Mark, unknownSender } from './stages/mark.ts';
-import { comparePlaces, firstPlace, recordRank } from './stages/place.ts';
+import { decodeMark, type Mark, markIn, unknownSender } from './stages/mark.ts';
+import { comparePlaces, firstPlace, placeAfterDrain, recordRank } from './stages/place.ts';
 import { timeMax } from './time/time-max.ts';
 
 /** What an input needs of the log. */
@@ -26,6 +26,16 @@ const undecodableAtOnce = 256;
 
 /** Bytes taken from the log at once. */
 const readBytes = 256 * 1024;
+
+/** Where an input begins. */
+export interface InputPlace {
+  readonly partition: number;
+  readonly position: number;
+  /** Of the tasks that send to this one, which sends what lies in the partition. Default 0. */
+  readonly sender?: number;
+  /** See `TaskParts`. Default: none. */
+  readonly run?: string | undefined;
+}
 
 export class PartitionInput implements Attempted {
   readonly topic: string;
@@ -57,12 +67,15 @@ export class PartitionInput implements Attempted {
   onUndecodable: ((error: unknown) => void) | undefined;
 
   /** What it was told last by the task that sends it its records; undefined for a topic. */
+  told: Mark | undefined;
+  /** What of that counts in this run. */
   sender: Mark | undefined;
   /** Whether it was told something since somebody asked. */
   #hasNews = false;
   readonly #passage: Passage | undefined;
   readonly #format: PassageFormat | undefined;
   readonly #broker: InputLog;
+  readonly #run: string;
   readonly #cursor = new RecordCursor();
   /** End noted for this epoch. */
   #end = 0;
@@ -71,24 +84,25 @@ export class PartitionInput implements Attempted {
   /** Offset after the batches in the cursor. */
   #fetched: number;
 
-  /** `sender`: of the tasks that send to this one, which sends what lies in the partition. */
-  constructor(
-    broker: InputLog,
-    source: ChainSource,
-    partition: number,
-    position: number,
-    sender = 0,
-  ) {
+  constructor(broker: InputLog, source: ChainSource, at: InputPlace) {
+    const { partition, position, sender = 0, run = '' } = at;
     this.#broker = broker;
+    this.#run = run;
     this.source = source;
     const { exchange } = source.node;
     this.topic = source.node.topic.name;
     this.partition = partition;
-    this.sender = exchange && unknownSender;
+    this.told = exchange && unknownSender;
+    this.sender = this.told;
     this.#passage = exchange && newPassage();
     this.#format = exchange && { ...exchange, sender };
     this.position = position;
     this.#fetched = position;
+  }
+
+  hear(mark: Mark): void {
+    this.told = mark;
+    this.sender = markIn(this.#run, mark);
   }
 
   /** What it was told since the last call. */
@@ -218,7 +232,7 @@ export class PartitionInput implements Attempted {
     assert(isPassed, 'what comes from another task has a passage');
     const valueStart = readPassage(format, bytes, { start, end, timestamp }, passage);
     if (valueStart === -1) {
-      this.sender = decodeMark(bytes.subarray(start + 1, end));
+      this.hear(decodeMark(bytes.subarray(start + 1, end)));
       this.#hasNews = true;
       return false;
     }
@@ -229,6 +243,8 @@ export class PartitionInput implements Attempted {
     this.time = passage.time;
     this.order = passage.order;
     this.rank = passage.rank;
+    const isOver = passage.order === Number.POSITIVE_INFINITY && this.told?.run !== this.#run;
+    if (isOver) Object.assign(this, placeAfterDrain(passage, format.lagMs));
     this.task = passage.task;
     this.turn = passage.turn;
     this.path = passage.path;

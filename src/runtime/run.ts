@@ -191,6 +191,7 @@ export function settingsOf({ graph }: Job, options: RunOptions, platform: Platfo
     stateMemoryMax,
     unfoldedBytesMax: Math.min(options.unfoldedBytesMax ?? 48 * 1024 * 1024, stateMemoryMax / 5),
     walBytesMax: options.walBytesMax ?? 256 * 1024 * 1024,
+    run: Buffer.from(platform.randomBytes(8)).toString('hex'),
   };
 }
 

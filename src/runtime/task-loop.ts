@@ -12,6 +12,8 @@ import type { Task } from './task.ts';
 export interface TaskLoopOptions extends OpenTaskOptions {
   /** Told after each commit and whenever the task begins to wait. */
   onProgress(): void;
+  /** Told that a task of a shared job is drained: see `RunningTask.stop`. */
+  onDrained?(): void;
 }
 
 /** Encoding more changed entries than these takes a turn of the event loop of its own. */
@@ -120,7 +122,7 @@ export class TaskLoop {
     if (task.hasInput() || task.isDue()) {
       if (commit === undefined) await soon(this.#clock);
     } else if (this.#stopping === 'drained' && !task.asking.isOpen && task.hasEndedInput) {
-      this.#drainOn();
+      await this.#drainOn();
     } else if (this.#stopping === 'settled' && !task.asking.isOpen) {
       this.#stopping = 'now';
     } else if (this.#stopping !== 'now') {
@@ -143,14 +145,22 @@ export class TaskLoop {
     this.#options.onProgress();
   }
 
-  #drainOn(): void {
+  async #drainOn(): Promise<void> {
     if (!this.#draining) {
       this.#draining = true;
       this.task.drain();
-    } else if (this.task.drained) {
-      if (this.#hasEnded) this.#stopping = 'now';
+    } else if (!this.#hasEnded) {
+      if (!this.task.drained) return;
       this.#hasEnded = true;
       this.task.end();
+    } else if (this.#options.shared === undefined) {
+      this.#stopping = 'now';
+    } else {
+      this.#options.onDrained?.();
+      while (this.#stopping === 'drained')
+        await new Promise<void>((wake) => {
+          this.#wake = wake;
+        });
     }
   }
 

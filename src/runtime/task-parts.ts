@@ -37,6 +37,8 @@ export interface TaskParts {
   readonly lagMs: number;
   /** Undefined where the whole job is this task. */
   readonly sharing: Sharing | undefined;
+  /** Names the call of `run` that it belongs to: a drain ends with that. */
+  readonly run: string;
   /** How far it reads, waiting for nobody, while its job is settled; else undefined. */
   readonly settling: Bound | undefined;
   /**

@@ -26,6 +26,8 @@ export interface TaskRunnerOptions {
   onClaimed?(incarnation: number): void;
   /** Told that something has moved; perhaps very often. */
   onChange(): void;
+  /** See `TaskEvents`. */
+  onDrained(): void;
 }
 
 /** How a task is, now. */
@@ -115,7 +117,7 @@ export class TaskRunner {
   }
 
   #start(): RunningTask {
-    const { host, spec, onError, onChange } = this.#options;
+    const { host, spec, onError, onChange, onDrained } = this.#options;
     const task = host.start(spec, {
       onStarted: (incarnation) => {
         this.#options.onClaimed?.(incarnation);
@@ -124,6 +126,7 @@ export class TaskRunner {
       },
       onError,
       onChange,
+      onDrained,
       onRebuild: (status) => this.#noteRebuild(status),
       onMigration: (progress) => {
         this.#migration = progress;

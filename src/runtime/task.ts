@@ -22,7 +22,6 @@ import { DueWork } from './due-work.ts';
 import type { SourceNode } from './graph.ts';
 import { earliestOf, type PartitionInput } from './partition-input.ts';
 import { RecordErrors } from './record-errors.ts';
-import { heard, unknownSender } from './stages/mark.ts';
 import { arriveAt } from './stages/place.ts';
 import { type Bound, isWithin, Senders } from './stages/senders.ts';
 import { Standing } from './stages/standing.ts';
@@ -61,16 +60,10 @@ export class Task {
     const snapshot = parts.timeStore.get(onlyKey);
     parts.chain.timed.restore(parts.time.settled, snapshot?.steps);
     parts.context.settled = parts.time.settled;
-    this.#senders = new Senders(parts.inputs, parts.settling);
-    this.#senders.restore(snapshot?.shared, parts.context.place);
-    for (const [index, { sender }] of parts.inputs.entries()) {
-      if (sender === unknownSender) parts.time.await(index);
-    }
+    this.#senders = new Senders(parts);
+    this.#senders.restore(snapshot?.shared);
     this.#standing = new Standing(parts, this.#senders);
-    const { shared } = snapshot ?? {};
-    if (shared !== undefined) {
-      this.#standing.restore(heard(shared.receiversAt), parts.clock.now() - parts.clockMs);
-    }
+    this.#standing.restore(snapshot?.shared, parts.clock.now() - parts.clockMs);
     this.#due = new DueWork(parts, this.#errors);
     this.#decisions = new TimeDecisions(parts, this.#senders, this.#due);
     for (const input of parts.inputs) {
@@ -236,15 +229,13 @@ export class Task {
     const hasRead = this.#hasMoved;
     const hasCaughtUp = this.#hasCaughtUp();
     time.endEpoch(hasCaughtUp, hasRead, this.#epochBegan);
-    const { receiversAt } = this.#standing;
-    this.#standing.endEpoch(
+    const hasTold = this.#standing.endEpoch(
       { hasCaughtUp, drains: this.#decisions.isDraining, due: this.#decisions.nextEventTime() },
       hasRead || this.#hasHeard,
       this.#epochBegan,
     );
-    // Whoever goes on after this task must know that nobody waits for it, though nothing was read.
-    this.#timeChanged ||= this.#standing.receiversAt !== receiversAt;
-    if (this.#timeChanged || hasRead || this.#due.movesTime) this.#keepTime();
+    // Whoever goes on after this task must know what others have heard of it.
+    if (this.#timeChanged || hasRead || hasTold || this.#due.movesTime) this.#keepTime();
     const { endsFiring } = this.#due;
     const { idle, watermark } = this.#decided;
     const { fired } = this.#done;
@@ -253,14 +244,14 @@ export class Task {
   }
 
   #keepTime(): void {
-    const { time, timeStore, chain, sharing, context } = this.#parts;
+    const { time, timeStore, chain, sharing } = this.#parts;
     const steps = chain.timed.snapshot(time.settled);
     timeStore.put(onlyKey, {
       ...time.snapshot(),
       ...(steps === undefined ? {} : { steps }),
       ...(sharing === undefined
         ? {}
-        : { shared: this.#senders.snapshot(context.place, this.#standing.receiversAt) }),
+        : { shared: this.#senders.snapshot(this.#standing.receiversAt) }),
     });
     this.#timeChanged = false;
   }
@@ -299,7 +290,7 @@ export class Task {
       if (asking.full !== undefined) return false;
       const bound = this.#senders.boundOf(first);
       if (bound === undefined) return true; // who sends must tell first that nothing comes before
-      if (this.#senders.goOnDraining(first, this.#parts) && !this.#due.run()) return false;
+      if (this.#senders.goOnDraining(first) && !this.#due.run()) return false;
       if (!this.#runInput(first, bound)) return false;
     }
   }

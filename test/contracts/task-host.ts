@@ -40,6 +40,7 @@ export const taskSettings: TaskSettings = {
   walBytesMax: 64 * 1024 * 1024,
   budget: epochDefaults,
   rebuildState: false,
+  run: 'contract',
 };
 
 export const hostedTask: TaskSpec = { task: 'hosted-0', settings: taskSettings };

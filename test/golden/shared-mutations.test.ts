@@ -61,8 +61,8 @@ const mutants: readonly Mutant[] = [
   },
   {
     rule: 'nobody is idle of whom nothing was heard',
-    file: '../task.ts',
-    from: 'if (sender === unknownSender) parts.time.await(index);',
+    file: 'senders.ts',
+    from: 'if (told === undefined || input.sender !== input.told) time.await(index);',
     to: '',
   },
 ];

@@ -41,7 +41,7 @@ class Read {
       start: 'earliest',
     } as const;
     const source = { node, keys: undefined, partials: undefined, receiver: { receive: () => {} } };
-    return new PartitionInput(this.#broker, source, 0, position);
+    return new PartitionInput(this.#broker, source, { partition: 0, position });
   }
 }
 

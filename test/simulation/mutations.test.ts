@@ -62,13 +62,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     rule: 'a receiver that was moved knows what it was told',
-    changes: [
-      [
-        'runtime/stages/senders.ts',
-        "if (told !== undefined && told[0] !== 'ended') input.sender = hear(told);",
-        '',
-      ],
-    ],
+    changes: [['runtime/stages/senders.ts', 'if (told !== undefined) input.hear(hear(told));', '']],
   },
   {
     rule: 'a sender that was moved tells again',
@@ -109,7 +103,11 @@ const mutants: readonly Mutant[] = [
     rule: 'a task knows that nobody waits for it',
     firstSeed: 44,
     changes: [
-      ['runtime/task.ts', 'this.#timeChanged ||= this.#standing.receiversAt !== receiversAt;', ''],
+      [
+        'runtime/task.ts',
+        'hasRead || hasTold || this.#due.movesTime',
+        'hasRead || this.#due.movesTime',
+      ],
     ],
   },
   {

@@ -158,7 +158,7 @@ export class SimulatedJobProcess {
       },
     };
     return {
-      ...{ durable: false, takeOver: false, rebuildState: false, budget },
+      ...{ durable: false, takeOver: false, rebuildState: false, budget, run: this.name },
       ...{ foldIntervalMs: 10_000, foldCpuShare: 0.25 },
       ...{ stateMemoryMax: 2 ** 26, unfoldedBytesMax: 2 ** 24, walBytesMax: 2 ** 26 },
     };

@@ -1,15 +1,20 @@
 /** A log on which some commits fail, with or without having happened: nobody knows which. */
 import type { Appended, Broker, Commit } from '../../src/broker/index.ts';
 import { MillraceError } from '../../src/platform/index.ts';
-import { type Choose, seededChoices } from './choices.ts';
+import { seededChoices } from './choices.ts';
+
+/** How a commit fails: it has not happened, or has; or it has not, and nothing can mend that. */
+export type Failure = 'before' | 'after' | 'for good' | undefined;
 
 export interface FailingCommits {
   readonly broker: Broker;
   /** How many have failed. */
-  failed: number;
-  /** From here on none fails. */
-  heal(): void;
+  readonly failed: number;
+  /** From here on commits fail otherwise: `index` counts them from 0. */
+  fail(failureOf: (index: number) => Failure): void;
 }
+
+export const noFailures = { seed: 0, every: 1, most: 0 } as const;
 
 /** One of `every` commits fails, `most` at most. */
 export function failingCommits(
@@ -18,10 +23,28 @@ export function failingCommits(
 ): FailingCommits {
   const choose = seededChoices(seed);
   let left = most;
-  const failing: FailingCommits = {
-    failed: 0,
-    heal: () => {
-      left = 0;
+  let failed = 0;
+  let index = 0;
+  let failureOf = (_index: number): Failure => {
+    if (left === 0 || choose(every) > 0) return undefined;
+    left--;
+    return choose(2) === 0 ? 'after' : 'before';
+  };
+  async function commit(of: Commit): Promise<readonly Appended[]> {
+    const failure = failureOf(index++);
+    if (failure === undefined) return broker.commit(of);
+    failed++;
+    if (failure === 'after') await broker.commit(of);
+    const code = failure === 'for good' ? 'DAMAGED' : 'OUTCOME_UNKNOWN';
+    throw new MillraceError(code, 'as the test has it');
+  }
+  return {
+    get failed() {
+      return failed;
+    },
+    fail(next) {
+      failureOf = next;
+      index = 0;
     },
     broker: new Proxy(broker, {
       get(target, name) {
@@ -31,16 +54,4 @@ export function failingCommits(
       },
     }),
   };
-  async function commit(of: Commit): Promise<readonly Appended[]> {
-    if (left === 0 || choose(every) > 0) return broker.commit(of);
-    left--;
-    failing.failed++;
-    return failedAt(broker, of, choose);
-  }
-  return failing;
-}
-
-async function failedAt(broker: Broker, of: Commit, choose: Choose): Promise<never> {
-  if (choose(2) === 0) await broker.commit(of);
-  throw new MillraceError('OUTCOME_UNKNOWN', 'as the test has it');
 }

@@ -8,8 +8,19 @@
  */
 import { expect } from 'vitest';
 import { type Append, type Broker, MemoryBroker, RecordCursor } from '../../src/broker/index.ts';
-import { type FailedRecords, type Job, type RunOptions, run } from '../../src/runtime/index.ts';
-import { failingCommits } from './failing-commits.ts';
+import {
+  type FailedRecords,
+  type Job,
+  type JobHandle,
+  type RunOptions,
+  run,
+} from '../../src/runtime/index.ts';
+import {
+  type FailingCommits,
+  type Failure,
+  failingCommits,
+  noFailures,
+} from './failing-commits.ts';
 import { type MergedState, mergedState } from './merged-state.ts';
 import { SimulatedMachine } from './simulated-platform.ts';
 
@@ -27,6 +38,10 @@ export interface SharedRun {
   readonly failing?: { readonly seed: number; readonly every: number; readonly most: number };
   /** How many portions the input comes in, some time apart. Default: it lies there at once. */
   readonly portions?: number;
+  /** How commit `index` of the drain in the end fails. Default: none does. */
+  readonly drainFails?: (index: number) => Failure;
+  /** In place of a time between portions: a drain, which ends the job after so many commits. */
+  readonly drainsFor?: number;
 }
 
 export interface Outcome {
@@ -64,24 +79,52 @@ export async function runShared(job: Job, input: SharedInput, how: SharedRun): P
   broker.appendNow(first ?? []);
   const { graph } = job;
   const shared = { ...job, graph: { ...graph, parallelism: how.tasks } };
-  const { epoch = {}, failing = { seed: 0, every: 1, most: 0 } } = how;
+  const { epoch = {}, failing = noFailures } = how;
   const log = failingCommits(broker, failing);
-  const handle = await run(shared, { broker: log.broker, platform, epoch });
+  const begin = () => run(shared, { broker: log.broker, platform, epoch });
+  const lateOf = (of: JobHandle) => of.metrics().lateRecords;
+  let handle = await begin();
+  let late = 0;
   for (const appends of later) {
-    await machine.advance(portionsMs);
+    if (how.drainsFor === undefined) {
+      await machine.advance(portionsMs);
+    } else {
+      await endInDrain(handle, log, machine, how.drainsFor);
+      late += lateOf(handle);
+      handle = await begin();
+    }
     broker.appendNow(appends);
   }
   if (failing.most > 0) await machine.advance(restartsMs);
-  log.heal();
+  await machine.settle();
+  const { drainFails = () => undefined } = how;
+  log.fail(drainFails);
   await machine.until(handle.stop({ drain: true }), 5, 60_000);
-  const { lateRecords, failedRecords } = handle.metrics();
+  const { failedRecords } = handle.metrics();
   return {
-    outputs: Object.fromEntries(writtenBy(job).map((name) => [name, byKey(broker, name)])),
-    late: lateRecords,
+    outputs: outputsOf(job, broker),
+    late: late + lateOf(handle),
     failed: [...failedRecords].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)),
     state: mergedState(broker, job.name),
     failures: log.failed,
   };
+}
+
+/** Drains the job, which fails for good after so many commits of that. */
+async function endInDrain(
+  handle: JobHandle,
+  log: FailingCommits,
+  machine: SimulatedMachine,
+  commits: number,
+): Promise<void> {
+  await machine.settle();
+  log.fail((index) => (index < commits ? undefined : 'for good'));
+  await machine.until(
+    handle.stop({ drain: true }).catch(() => {}),
+    5,
+    60_000,
+  );
+  log.fail(() => undefined);
 }
 
 /** Holds that the job gives with other numbers of tasks what it gives with one. */
@@ -120,6 +163,10 @@ export function writtenBy({ graph }: Job): string[] {
     return typeof otherwise === 'object' ? [otherwise.deadLetters] : [];
   });
   return [...new Set(names)];
+}
+
+export function outputsOf(job: Job, broker: Broker): Outcome['outputs'] {
+  return Object.fromEntries(writtenBy(job).map((name) => [name, byKey(broker, name)]));
 }
 
 /** Of records without a key the order is that of their partition. */

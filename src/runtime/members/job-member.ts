@@ -77,6 +77,7 @@ export class JobMember {
   #lookSoon: Cancellable | undefined;
   #joining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  #keepsAll = false;
 
   /** Joins the members of the job, and begins to look. Fails as `Membership.join` does. */
   static async join(options: JobMemberOptions): Promise<JobMember> {
@@ -96,6 +97,12 @@ export class JobMember {
   /** What falls to this member now. */
   get tasks(): readonly MemberTask[] {
     return [...this.#runs].map(([task, run]) => ({ task, state: stateOf(run) }));
+  }
+
+  /** From here on it gives up nothing to others, and claims whatever is free. */
+  keepAll(): void {
+    this.#keepsAll = true;
+    this.#look();
   }
 
   /**
@@ -129,7 +136,8 @@ export class JobMember {
 
   #move(me: string): void {
     const tasks = this.#options.tasks.map((task) => this.#seen(task, me));
-    const { claim, giveUp } = movesOf({ me, members: this.#membership.live, tasks });
+    const members = this.#keepsAll ? [me] : this.#membership.live;
+    const { claim, giveUp } = movesOf({ me, members, tasks });
     for (const task of giveUp) this.#giveUp(task);
     for (const task of claim) this.#start(task, false);
     for (const { task, owner } of tasks) {

@@ -8,7 +8,7 @@
  *   partitions   of topics: as of who read them
  *   place        the last one, of tasks that read topics
  */
-import { heard, hearPlace, said, tellPlace } from '../stages/mark.ts';
+import { hearPlace, said, tellPlace } from '../stages/mark.ts';
 import { firstPlace, type MovingPlace, moveTo, type Place, recordRank } from '../stages/place.ts';
 import type { TimeSnapshot } from '../time/task-time.ts';
 
@@ -37,12 +37,12 @@ export function movedTime(
   const readers = former.filter((of) => of.stage === 0);
   const partitions = readers.flatMap(({ snapshot }) => Object.entries(snapshot.partitions));
   const { order, rank } = lastPlaceOf(former);
-  const ahead = former.map(({ snapshot }) => heard(snapshot.shared?.receiversAt ?? '-'));
   const shared = {
     // Who reads topics goes on there. What is due in others may have its place before that.
     place: tellPlace(stage > 0 ? firstPlace : { ...firstPlace, order, rank, task: index }),
     sent: 0,
-    receiversAt: said(Math.max(watermark, ...ahead)),
+    run: '',
+    receiversAt: said(watermark),
     senders: {},
   };
   return {

@@ -15,7 +15,7 @@ import { asksOutside, type Graph } from '../graph.ts';
 import { prepareTopics } from '../open-task.ts';
 import { makeExchanges } from '../stages/job-tasks.ts';
 import { firstPlace, lastPlace } from '../stages/place.ts';
-import type { Bound } from '../stages/senders.ts';
+import { type Bound, noBound } from '../stages/senders.ts';
 import { TaskLoop } from '../task-loop.ts';
 import type { TaskSettings } from '../workers/task-host.ts';
 import type { FormerLayout } from './layouts.ts';
@@ -46,7 +46,7 @@ export async function settle(
     const own = tasks.filter((task) => task.stage === stage);
     const settling =
       stage > 0
-        ? everything
+        ? noBound
         : job === undefined
           ? nothing
           : { ...lastPlace, order: last.order, rank: last.rank, atTies: true };
@@ -64,7 +64,6 @@ export function needsSettling({ job }: FormerLayout, graph: Graph): boolean {
   return job !== undefined || asksOutside(graph);
 }
 
-const everything: Bound = { ...lastPlace, atTies: true };
 const nothing: Bound = { ...firstPlace, atTies: false };
 
 type Part = NonNullable<FormerLayout['parts']> extends ReadonlyMap<string, infer Of> ? Of : never;

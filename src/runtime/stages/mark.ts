@@ -24,6 +24,8 @@ export interface Mark {
   readonly due: number;
   /** Where its streams are silent, and time goes on by the clock. */
   readonly silence: Silence | undefined;
+  /** Of which call of `run` it is: what a drain has told ends with that. */
+  readonly run: string;
 }
 
 export interface Silence {
@@ -41,7 +43,14 @@ export const unknownSender: Mark = {
   isIdle: false,
   due: Number.POSITIVE_INFINITY,
   silence: undefined,
+  run: '',
 };
+
+/** A mark as it counts in a run: what was told in the drain of another one is no more. */
+export function markIn(run: string, mark: Mark): Mark {
+  if (mark.place.order < Number.POSITIVE_INFINITY || mark.run === run) return mark;
+  return { ...unknownSender, watermark: mark.watermark };
+}
 
 /** JSON has no infinite numbers. */
 export type Told = number | '+' | '-';
@@ -62,15 +71,17 @@ export type ToldMark = readonly [
   watermark: Told,
   isIdle: 0 | 1,
   due: Told,
+  run: string,
   silence?: readonly [ms: number, since: Told],
 ];
 
-export function tell({ state, place, watermark, isIdle, due, silence }: Mark): ToldMark {
-  const told = [state, tellPlace(place), said(watermark), isIdle ? 1 : 0, said(due)] as const;
+export function tell({ state, place, watermark, isIdle, due, silence, run }: Mark): ToldMark {
+  const idle = isIdle ? 1 : 0;
+  const told = [state, tellPlace(place), said(watermark), idle, said(due), run] as const;
   return silence === undefined ? told : [...told, [silence.ms, said(silence.since)]];
 }
 
-export function hear([state, place, watermark, isIdle, due, silence]: ToldMark): Mark {
+export function hear([state, place, watermark, isIdle, due, run, silence]: ToldMark): Mark {
   return {
     state,
     place: hearPlace(place),
@@ -78,6 +89,7 @@ export function hear([state, place, watermark, isIdle, due, silence]: ToldMark):
     isIdle: isIdle === 1,
     due: heard(due),
     silence: silence && { ms: silence[0], since: heard(silence[1]) },
+    run,
   };
 }
 

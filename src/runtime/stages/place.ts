@@ -129,6 +129,18 @@ export function firedAt({ order, rank }: Place, lagMs: number): { time: number; 
   return { time, step: (rank - time) * steps };
 }
 
+/**
+ * Where something comes that was sent in a drain which has ended unfinished: what fired in it as if
+ * it had been due, the rest at once.
+ */
+export function placeAfterDrain(place: Place, lagMs: number): Pick<Place, 'order' | 'rank'> {
+  if (!Number.isFinite(place.rank)) {
+    return { order: Number.NEGATIVE_INFINITY, rank: recordRank };
+  }
+  const { time, step } = firedAt(place, lagMs);
+  return { order: time + lagMs, rank: step };
+}
+
 /** Of what step `step` fires first at `time`, in task `task`. */
 export function firingPlace(
   time: number,

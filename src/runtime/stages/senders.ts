@@ -6,30 +6,35 @@
 import { earliestOf, type PartitionInput } from '../partition-input.ts';
 import type { TaskParts } from '../task-parts.ts';
 import type { SharedSnapshot } from '../time/task-time.ts';
-import { hear, hearPlace, said, tell, tellPlace } from './mark.ts';
-import { comparePlaces, firstPlace, type MovingPlace, moveTo, type Place } from './place.ts';
+import { hear, heard, hearPlace, said, tell, tellPlace } from './mark.ts';
+import {
+  comparePlaces,
+  firstPlace,
+  lastPlace,
+  type MovingPlace,
+  moveTo,
+  type Place,
+} from './place.ts';
 
 /** Records up to a place may be read; at it, only where that is so `atTies`. */
 export interface Bound extends Place {
   readonly atTies: boolean;
 }
 
-type DrainParts = Pick<TaskParts, 'context' | 'time'>;
+type SendersParts = Pick<TaskParts, 'context' | 'inputs' | 'run' | 'settling' | 'time'>;
 
 export class Senders {
+  readonly #parts: SendersParts;
   readonly #inputs: readonly PartitionInput[];
   readonly #isShared: boolean;
-  readonly #settling: Bound | undefined;
   /** What was promised last: it never goes back. */
   readonly #promised: MovingPlace = { ...firstPlace, sent: 0 };
-  #isDraining = false;
   #awaited: readonly PartitionInput[] | undefined;
 
-  /** `settling`: read so far, and wait for nobody. */
-  constructor(inputs: readonly PartitionInput[], settling?: Bound) {
-    this.#inputs = inputs;
-    this.#settling = settling;
-    this.#isShared = inputs.some(({ sender }) => sender !== undefined);
+  constructor(parts: SendersParts) {
+    this.#parts = parts;
+    this.#inputs = parts.inputs;
+    this.#isShared = parts.inputs.some(({ sender }) => sender !== undefined);
   }
 
   /** The inputs that the task waits for, as of the last `boundOf`; undefined: for any. */
@@ -67,8 +72,9 @@ export class Senders {
     const second = earliestOf(this.#inputs, first);
     let bound = boundAt(this.#inputs[second], first < second);
     const head = this.#inputs[first];
-    if (this.#settling !== undefined && head !== undefined) {
-      return this.#settledBound(head, bound, this.#settling);
+    const { settling } = this.#parts;
+    if (settling !== undefined && head !== undefined) {
+      return this.#settledBound(head, bound, settling);
     }
     if (!this.#isShared || head === undefined) return bound;
     const drains = head.order === Number.POSITIVE_INFINITY;
@@ -96,10 +102,10 @@ export class Senders {
    * Before `first`, where others have fired it in a drain: those that have ended no longer hold
    * up event time, and it goes on with the drain of the others. Whether it may have moved.
    */
-  goOnDraining(first: number, parts: DrainParts): boolean {
+  goOnDraining(first: number): boolean {
     if (this.#inputs[first]?.order !== Number.POSITIVE_INFINITY) return false;
-    this.beginDrain(parts);
-    const { time } = parts;
+    this.beginDrain();
+    const { time } = this.#parts;
     for (const [index, input] of this.#inputs.entries()) {
       const { hasNext, sender } = input;
       if (hasNext) time.sawNext(index, this.progressOf(input));
@@ -117,13 +123,18 @@ export class Senders {
    * the time before it.
    */
   progressOf({ order, rank, progress }: PartitionInput): number {
-    return this.#isDraining && order === Number.POSITIVE_INFINITY ? Math.floor(rank) : progress;
+    const drains = this.#isDraining && order === Number.POSITIVE_INFINITY;
+    return drains ? Math.floor(rank) : progress;
+  }
+
+  get #isDraining(): boolean {
+    return this.#parts.context.place.order === Number.POSITIVE_INFINITY;
   }
 
   /** From here on all that fires does so because the job is drained. */
-  beginDrain({ context, time }: DrainParts): void {
-    if (context.place.order === Number.POSITIVE_INFINITY) return;
-    this.#isDraining = true;
+  beginDrain(): void {
+    if (this.#isDraining) return;
+    const { context, time } = this.#parts;
     context.settledBeforeDrain = time.settled;
     moveTo(context.place, drainBound);
   }
@@ -144,29 +155,36 @@ export class Senders {
     return placeOf(this.#promised);
   }
 
-  snapshot(place: MovingPlace, receiversAt: number): SharedSnapshot {
-    const senders = this.#inputs.flatMap(({ name, sender }) =>
-      sender === undefined ? [] : [[name, tell(sender)] as const],
+  snapshot(receiversAt: number): SharedSnapshot {
+    const { place, settledBeforeDrain: settled } = this.#parts.context;
+    const senders = this.#inputs.flatMap(({ name, told }) =>
+      told === undefined ? [] : [[name, tell(told)] as const],
     );
     return {
       place: tellPlace(place),
       sent: place.sent,
+      run: this.#parts.run,
+      ...(settled === undefined ? {} : { settledBeforeDrain: said(settled) }),
       receiversAt: said(receiversAt),
       senders: Object.fromEntries(senders),
     };
   }
 
-  /** A job that was drained begins anew. */
-  restore(snapshot: SharedSnapshot | undefined, place: MovingPlace): void {
-    if (snapshot === undefined) return;
-    const before = hearPlace(snapshot.place);
-    if (before.order < Number.POSITIVE_INFINITY) {
-      moveTo(place, before);
-      place.sent = snapshot.sent;
+  /** Where the task goes on; after a drain that has ended it begins anew. */
+  restore(snapshot: SharedSnapshot | undefined): void {
+    const { context, run, time } = this.#parts;
+    const place = snapshot && hearPlace(snapshot.place);
+    if (place !== undefined && (place.order < Number.POSITIVE_INFINITY || snapshot?.run === run)) {
+      moveTo(context.place, place);
+      context.place.sent = snapshot?.sent ?? 0;
+      context.settledBeforeDrain =
+        snapshot?.settledBeforeDrain && heard(snapshot.settledBeforeDrain);
     }
-    for (const input of this.#inputs) {
-      const told = snapshot.senders[input.name];
-      if (told !== undefined && told[0] !== 'ended') input.sender = hear(told);
+    for (const [index, input] of this.#inputs.entries()) {
+      if (input.sender === undefined) continue;
+      const told = snapshot?.senders[input.name];
+      if (told !== undefined) input.hear(hear(told));
+      if (told === undefined || input.sender !== input.told) time.await(index);
     }
   }
 }
@@ -186,14 +204,7 @@ function isAwaited({ hasNext, sender }: PartitionInput, drains = false): boolean
   return sender.state === 'busy' || (drains && sender.state === 'caught up');
 }
 
-const noBound: Bound = {
-  order: Number.POSITIVE_INFINITY,
-  rank: Number.POSITIVE_INFINITY,
-  task: Number.POSITIVE_INFINITY,
-  turn: Number.POSITIVE_INFINITY,
-  path: [],
-  atTies: true,
-};
+export const noBound: Bound = { ...lastPlace, atTies: true };
 
 /** Before all that comes in a drain. */
 const drainBound: Bound = { ...firstPlace, order: Number.POSITIVE_INFINITY, atTies: false };

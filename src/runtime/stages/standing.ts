@@ -3,7 +3,8 @@
  * where somebody may wait for that, else at most every 50 ms.
  */
 import type { TaskParts } from '../task-parts.ts';
-import type { Mark } from './mark.ts';
+import type { SharedSnapshot } from '../time/task-time.ts';
+import { heard, hearPlace, type Mark } from './mark.ts';
 import { comparePlaces, firingPlace, firstPlace, type Place } from './place.ts';
 import type { Senders } from './senders.ts';
 
@@ -15,7 +16,7 @@ const stopToleranceMs = 3_600_000;
 
 type StandingParts = Pick<
   TaskParts,
-  'chain' | 'clock' | 'context' | 'index' | 'lagMs' | 'settling' | 'time'
+  'chain' | 'clock' | 'context' | 'index' | 'lagMs' | 'run' | 'settling' | 'time'
 >;
 
 /** How an epoch has ended. */
@@ -63,9 +64,12 @@ export class Standing {
   }
 
   /** Goes on where a task was stopped, or died, so many ms ago. */
-  restore(receiversAt: number, stoppedMs: number): void {
-    this.#aheadAt(receiversAt);
-    const { time } = this.#parts;
+  restore(snapshot: SharedSnapshot | undefined, stoppedMs: number): void {
+    if (snapshot === undefined) return;
+    this.#aheadAt(heard(snapshot.receiversAt));
+    const { time, run } = this.#parts;
+    const hasDrained = hearPlace(snapshot.place).order === Number.POSITIVE_INFINITY;
+    if (hasDrained && snapshot.run !== run) this.#aheadAt(Number.POSITIVE_INFINITY);
     if (this.#isClocked) this.#aheadAt(time.settled + Math.max(0, stoppedMs) + stopToleranceMs);
     if (time.isIdle) this.#aheadAt(Number.POSITIVE_INFINITY);
   }
@@ -86,21 +90,22 @@ export class Standing {
     this.#hasEnded = true;
   }
 
-  /** Tells how the epoch has left the task; `hasRead`: it has read something. */
-  endEpoch(end: EpochEnd, hasRead: boolean, now: number): void {
+  /** Tells how the epoch has left the task, or not; `hasRead`: it has read something. */
+  endEpoch(end: EpochEnd, hasRead: boolean, now: number): boolean {
     const { sends } = this.#parts.chain;
-    if (sends.length === 0) return;
+    if (sends.length === 0) return false;
     if (hasRead) this.#readMs = now;
     const told = this.#told;
     const mark = this.#mark(end, now);
     this.#isPending ||= hasRead || told === undefined || isNews(mark, told);
     const isDue = this.#isPending && this.tellsInMs(now) <= 0;
-    if (told !== undefined && !isDue && !isUrgent(mark, told)) return;
+    if (told !== undefined && !isDue && !isUrgent(mark, told)) return false;
     for (const send of sends) send.tell(mark);
     if (mark.isIdle) this.#aheadAt(Number.POSITIVE_INFINITY);
     this.#told = mark;
     this.#toldMs = now;
     this.#isPending = false;
+    return true;
   }
 
   /** In how many ms there is something to tell; Infinity for not yet. */
@@ -111,7 +116,7 @@ export class Standing {
   }
 
   #mark({ hasCaughtUp, drains, due }: EpochEnd, now: number): Mark {
-    const { context, time } = this.#parts;
+    const { context, time, run } = this.#parts;
     const isDraining = drains || this.#hasEnded;
     // What was waiting for the end is still to come.
     const isEnding = isDraining || (this.#senders.length > 0 && this.#senders.haveEnded);
@@ -123,6 +128,7 @@ export class Standing {
       isIdle: time.isIdle,
       due: Math.min(due, this.#senders.due),
       silence: time.silence(now),
+      run,
     };
   }
 

@@ -72,6 +72,10 @@ export interface TimeSnapshot {
 
 export interface SharedSnapshot {
   readonly place: ToldPlace;
+  /** Of which call of `run` it is. */
+  readonly run: string;
+  /** Where that is drained: how far time was before. */
+  readonly settledBeforeDrain?: Told;
   /** How many records it has sent there. */
   readonly sent: number;
   /** How far those that read from it may have come. */

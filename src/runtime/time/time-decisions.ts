@@ -35,7 +35,7 @@ export class TimeDecisions {
   /** Lets event time run to the end of what is waiting, once all input is read. */
   drain(): void {
     const { chain } = this.#parts;
-    this.#senders.beginDrain(this.#parts);
+    this.#senders.beginDrain();
     this.#draining = chain.timed.length + 1; // fired results may wait again
   }
 

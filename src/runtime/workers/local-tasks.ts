@@ -113,6 +113,7 @@ class LocalTask implements RunningTask {
       },
       onRebuild: (status) => events.onRebuild?.(status),
       onMigration: (progress) => events.onMigration?.(progress),
+      onDrained: () => events.onDrained?.(),
     });
   }
 }

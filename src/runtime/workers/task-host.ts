@@ -21,6 +21,7 @@ export type TaskSettings = Pick<
   | 'walBytesMax'
   | 'budget'
   | 'rebuildState'
+  | 'run'
 >;
 
 export interface TaskSpec {
@@ -59,6 +60,8 @@ export interface TaskEvents {
   onRebuild?(status: RebuildStatus): void;
   /** How far a migration of state is. */
   onMigration?(progress: string): void;
+  /** A task of a shared job has nothing left to do in a drain. */
+  onDrained?(): void;
 }
 
 export interface RunningTask {
@@ -69,7 +72,8 @@ export interface RunningTask {
   readonly done: Promise<void>;
   /**
    * Ends it with a last commit; with `drain` after all input is read and all that waits for event
-   * time has fired. `done` tells when.
+   * time has fired. `done` tells when. A drained task of a shared job is held until it is stopped
+   * without `drain`: while others are drained, nobody is to go on with it.
    */
   stop(options?: { readonly drain?: boolean }): void;
 }

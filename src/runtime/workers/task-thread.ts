@@ -151,6 +151,9 @@ class RemoteTask implements RunningTask {
       case 'migration':
         events.onMigration?.(report.progress);
         break;
+      case 'drained':
+        events.onDrained?.();
+        break;
       case 'failed':
         this.#reject(errorFrom(report.error));
         break;

@@ -52,6 +52,7 @@ async function start(id: number, spec: TaskSpec): Promise<void> {
       onError: (error) => report({ id, kind: 'error', error: copyError(error) }),
       onRebuild: (status) => report({ id, kind: 'rebuild', status }),
       onMigration: (progress) => report({ id, kind: 'migration', progress }),
+      onDrained: () => report({ id, kind: 'drained' }),
     });
     running.set(id, task);
     await task.done;

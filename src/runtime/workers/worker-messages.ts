@@ -26,6 +26,7 @@ export type TaskReport = { readonly id: number } & (
   | { readonly kind: 'error'; readonly error: CopiedError }
   | { readonly kind: 'rebuild'; readonly status: RebuildStatus }
   | { readonly kind: 'migration'; readonly progress: string }
+  | { readonly kind: 'drained' }
   | { readonly kind: 'failed'; readonly error: CopiedError }
   | { readonly kind: 'stopped' }
 );

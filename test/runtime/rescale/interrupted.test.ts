@@ -72,7 +72,7 @@ async function runsOn(machine: SimulatedMachine): Promise<readonly [Job, Found]>
   }
 }
 
-const isWhole = process.env['MILLRACE_RESCALES'] === 'all';
+const isWhole = process.env.MILLRACE_RESCALES === 'all';
 const cuts = isWhole ? 3 : 1;
 const attempts = isWhole ? 15 : 4;
 

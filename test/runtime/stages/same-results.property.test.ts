@@ -3,7 +3,7 @@
  *
  * - It gives what it gives with one task: per key the same records in the same order, the same
  *   late ones, and the same state in the end.
- * - So it does where its epochs are short.
+ * - So it does where its epochs are short, and where commits fail while it is drained.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -24,6 +24,26 @@ test('random jobs give with several tasks what they give with one', async () => 
         const job = randomJob(steps, [disorder, disorder]);
         const expected = await runShared(job, input, { tasks: 1 });
         expect(await runShared(job, input, { tasks, epoch })).toEqual(expected);
+      },
+    ),
+    { numRuns },
+  );
+});
+
+test('so they do where commits of the drain fail', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      shapes,
+      inputs,
+      fc.integer({ min: 2, max: 3 }),
+      fc.uniqueArray(fc.nat({ max: 30 }), { minLength: 1, maxLength: 4 }),
+      fc.constantFrom('before' as const, 'after' as const),
+      async (steps, input, tasks, failing, failure) => {
+        const job = randomJob(steps, [3, 3]);
+        const expected = await runShared(job, input, { tasks: 1 });
+        const drainFails = (index: number) => (failing.includes(index) ? failure : undefined);
+        const outcome = await runShared(job, input, { tasks, drainFails });
+        expect({ ...outcome, failures: 0 }).toEqual(expected);
       },
     ),
     { numRuns },
