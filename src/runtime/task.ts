@@ -326,7 +326,8 @@ export class Task {
     context.sourcePartition = input.sourcePartition;
     context.origin = input.origin;
     context.settled = this.#parts.time.watermark;
-    arriveAt(context.place, input, this.#parts.index);
+    // A partial only waits for its window: what steps before that fire has its place before it.
+    if (!input.isPartial) arriveAt(context.place, input, this.#parts.index);
     let isDone = true;
     if (this.#errors.mayFail(input.source.node)) {
       isDone = this.#errors.runRecord(input, () => receive(input));

@@ -46,19 +46,29 @@ type Read = ReturnType<typeof topic<string, Item>>;
 
 const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
 
-const items = fc.array(
+export interface RandomItem {
+  readonly from: keyof typeof topics;
+  readonly partition: number;
+  readonly k: string;
+  /** Behind the ones before, or ahead of them. */
+  readonly step: number;
+  readonly n: number;
+}
+
+const items: fc.Arbitrary<RandomItem[]> = fc.array(
   fc.record({
     from: fc.constantFrom('random-a' as const, 'random-a' as const, 'random-b' as const),
     partition: fc.nat({ max: 2 }),
     k: fc.constantFrom(...keys),
-    /** Behind the ones before, or ahead of them. */
     step: fc.integer({ min: -6, max: 9 }),
     n: fc.nat({ max: 9 }),
   }),
   { minLength: 1, maxLength: 40 },
 );
 
-export const inputs: fc.Arbitrary<SharedInput> = items.map((all) => {
+export const inputs: fc.Arbitrary<SharedInput> = items.map(inputOf);
+
+export function inputOf(all: readonly RandomItem[]): SharedInput {
   const builders = new Map<string, RecordBatchBuilder>();
   let at = 0;
   for (const { from, partition, k, step, n } of all) {
@@ -76,7 +86,7 @@ export const inputs: fc.Arbitrary<SharedInput> = items.map((all) => {
     return { ...of, batches: builder.build() };
   });
   return { topics, appends };
-});
+}
 
 /** Every stream that no step reads is written. */
 export function randomJob(steps: readonly Shape[], disorder: readonly [number, number]): Job {
