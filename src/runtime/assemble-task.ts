@@ -64,10 +64,11 @@ export function assembleTask(options: TaskOptions): Task {
   const { sharing, lagMs = lagOf(graph), run = '' } = options;
   const inputs = openInputs(options, chain);
   const time = openTime(inputs, clock.monotonicMs(), timeStore.get(onlyKey));
-  const recorder = new EpochRecorder({
-    ...{ task: claim.task, inputs, time, newStates: state.newStores },
-    topicIdOf: (topic) => broker.describeTopic(topic)?.id ?? 0,
-  });
+  const newRecorder = () =>
+    new EpochRecorder({
+      ...{ task: claim.task, inputs, time, newStates: state.newStores },
+      topicIdOf: (topic) => broker.describeTopic(topic)?.id ?? 0,
+    });
   return new Task({
     ...{ name: claim.task, job: graph.job, incarnation: claim.incarnation },
     ...{ epoch: claim.epoch, clockMs: claim.clockMs },
@@ -82,7 +83,7 @@ export function assembleTask(options: TaskOptions): Task {
       state,
       timeStore,
       limit,
-      recorder: sharing === undefined ? recorder : undefined,
+      recorder: sharing === undefined ? newRecorder() : undefined,
       sharing,
       index: options.place?.index ?? 0,
       settling: options.settling,

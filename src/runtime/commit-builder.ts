@@ -81,9 +81,10 @@ export class CommitBuilder {
   /** What came from other tasks goes behind their reader; not with each commit. */
   #logStarts(epoch: number): readonly Position[] {
     return this.#parts.inputs.flatMap((input, i) => {
+      if (input.sender === undefined) return [];
       const unread = input.position - (this.#logStartOf[i] ?? 0);
       const isWorthIt = unread >= deletedAtOnce || (unread > 0 && epoch % deletedEpochs === 0);
-      if (input.sender === undefined || !isWorthIt) return [];
+      if (!isWorthIt) return [];
       this.#logStartOf[i] = input.position;
       return [positionOf(input)];
     });

@@ -243,8 +243,11 @@ export class PartitionInput implements Attempted {
     this.time = passage.time;
     this.order = passage.order;
     this.rank = passage.rank;
-    const isOver = passage.order === Number.POSITIVE_INFINITY && this.told?.run !== this.#run;
-    if (isOver) Object.assign(this, placeAfterDrain(passage, format.lagMs));
+    if (passage.order === Number.POSITIVE_INFINITY && this.told?.run !== this.#run) {
+      const { order, rank } = placeAfterDrain(passage, format.lagMs);
+      this.order = order;
+      this.rank = rank;
+    }
     this.task = passage.task;
     this.turn = passage.turn;
     this.path = passage.path;

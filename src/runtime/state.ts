@@ -1,5 +1,4 @@
 /** State of the current key, as the functions of a process step see it. */
-
 import type { Duration } from './duration.ts';
 
 export type State =

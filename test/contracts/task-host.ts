@@ -1,5 +1,4 @@
 /** What every host of tasks keeps; each runs this suite. */
-
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

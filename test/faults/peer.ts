@@ -10,7 +10,6 @@
  *
  * What happens is told on standard error, a line each.
  */
-
 import { openBroker } from '../../src/broker/index.ts';
 import { isMillraceError, nodePlatform } from '../../src/platform/index.ts';
 import { run } from '../../src/runtime/index.ts';

@@ -1,5 +1,4 @@
 /** The examples, with more input than they have themselves. */
-
 import abandonedCarts from '../../examples/abandoned-carts.ts';
 import bestBid from '../../examples/best-bid.ts';
 import candles from '../../examples/candles.ts';

@@ -74,8 +74,8 @@ const mutants: readonly Mutant[] = [
       ],
       [
         'runtime/stages/standing.ts',
-        'if (told !== undefined && !isDue && !isUrgent(mark, told)) return;',
-        'if (!isDue && (told === undefined || !isUrgent(mark, told))) return;',
+        'if (told !== undefined && !isDue && !isUrgent(mark, told)) return false;',
+        'if (!isDue && (told === undefined || !isUrgent(mark, told))) return false;',
       ],
     ],
   },
@@ -101,7 +101,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     rule: 'a task knows that nobody waits for it',
-    firstSeed: 44,
+    firstSeed: 49,
     changes: [
       [
         'runtime/task.ts',

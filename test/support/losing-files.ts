@@ -10,7 +10,6 @@
  * new directory once its parent was. Stricter than ext4, where a sync of one thing often makes
  * others durable too.
  */
-
 import type { FileSystemKind } from '../../src/platform/index.ts';
 import type { Choose } from './choices.ts';
 import { LosingDirectory, type LosingNode } from './losing-nodes.ts';

@@ -3,7 +3,6 @@
  * sender passes on comes at once, and in order; how far time has come for the window is what all
  * senders have reached that are not idle.
  */
-
 import { keyJson } from '../../src/formats/index.ts';
 import { buildWindow } from '../../src/runtime/build-window.ts';
 import type { Aggregation, WindowNode } from '../../src/runtime/graph.ts';

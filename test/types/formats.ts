@@ -1,5 +1,4 @@
 /** Types of codecs, and of topics of which some fields are read. The compiler is the test. */
-
 import { avro, csv, job, json, number, openLog, string, topic, value } from 'millrace';
 import * as v from 'valibot';
 import { z } from 'zod';

@@ -7,7 +7,6 @@
  * so a receiver reads a partition for each sender, in which records and marks lie in the order of
  * their places.
  */
-
 import { positiveHash } from '../../broker/index.ts';
 import { isMillraceError, MillraceError, messageOf } from '../../platform/index.ts';
 import { keyGroups } from '../../state/index.ts';

@@ -1,5 +1,4 @@
 /** What a job runs as before a rescale, and what it is to run as behind it. */
-
 import type { Broker } from '../../broker/index.ts';
 import { MillraceError } from '../../platform/index.ts';
 import type { Graph } from '../graph.ts';
@@ -15,7 +14,7 @@ import {
   tasksOf,
 } from '../stages/job-tasks.ts';
 import { isOfSeveral, type RecordedLayout, recordedLayout, recordOf } from '../stages/layout.ts';
-import { onlyStage, planStages } from '../stages/plan.ts';
+import { planStages } from '../stages/plan.ts';
 
 export interface NamedTask {
   readonly name: string;
@@ -124,7 +123,7 @@ export function newLayoutOf(
   if (!isShared(plan)) {
     if (tasks !== undefined && tasks !== 1) throw needsParallelism(job, tasks);
     const record = recordOf(graph, plan, { generation, tasks: [1] });
-    const stages = [{ graph: onlyStage(graph).graph, tasks: [taskNameOf(job)] }];
+    const stages = [{ graph, tasks: [taskNameOf(job)] }];
     return { record, job: undefined, stages };
   }
   const readable = Math.max(1, partitionsRead(graph, broker).length);

@@ -21,7 +21,6 @@
  *
  * Numbers are those of compact-bytes.ts, doubles big-endian.
  */
-
 import type { Origin } from '../asking/open-calls.ts';
 import { CompactReader } from '../compact-bytes.ts';
 import type { Exchange } from './exchange.ts';

@@ -1,5 +1,4 @@
 /** The tasks of a job: what each of them is called, runs, and reads. */
-
 import type { Broker, TopicPartition } from '../../broker/index.ts';
 import { isMillraceError, MillraceError } from '../../platform/index.ts';
 import type { Graph, SourceNode } from '../graph.ts';

@@ -138,7 +138,7 @@ export function placeAfterDrain(place: Place, lagMs: number): Pick<Place, 'order
     return { order: Number.NEGATIVE_INFINITY, rank: recordRank };
   }
   const { time, step } = firedAt(place, lagMs);
-  return { order: time + lagMs, rank: step };
+  return firingPlace(time, { step, task: place.task, lagMs }, false);
 }
 
 /** Of what step `step` fires first at `time`, in task `task`. */

@@ -6,7 +6,6 @@
  * can be moved from any number of tasks to any other (rescale). With one task for each stage there
  * is nothing to share, and the whole job is one stage, without exchanges.
  */
-
 import { checkTopicName, isTopicName, positiveHash } from '../../broker/index.ts';
 import type { Codec } from '../../formats/index.ts';
 import { MillraceError } from '../../platform/index.ts';
@@ -31,7 +30,6 @@ export interface Stage {
   readonly graph: Graph;
   /** How many tasks it asks for; the first stage has no more than there are partitions to read. */
   readonly parallelism: number;
-  readonly receives: readonly Exchange[];
   readonly sends: readonly Exchange[];
   /** By node of `graph`: its place in the graph of the job. */
   readonly ranks: readonly number[];
@@ -63,7 +61,6 @@ export function planStages(graph: Graph, generation = 1): JobPlan {
       ranks,
       graph: { job, nodes },
       parallelism: stageParallelism(graph, levels, index, asked),
-      receives: exchanges.filter(({ to }) => to === index),
       sends: exchanges.filter(({ from }) => from === index),
     };
   });
@@ -71,9 +68,9 @@ export function planStages(graph: Graph, generation = 1): JobPlan {
 }
 
 /** The whole job in one task. */
-export function onlyStage(graph: Graph): Stage {
+function onlyStage(graph: Graph): Stage {
   const ranks = graph.nodes.map(({ id }) => id);
-  return { index: 0, graph, parallelism: 1, receives: [], sends: [], ranks };
+  return { index: 0, graph, parallelism: 1, sends: [], ranks };
 }
 
 /** What a stage's steps ask for; the most counts, for they share its tasks. */

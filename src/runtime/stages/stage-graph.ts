@@ -1,5 +1,4 @@
 /** The graph of one stage: the steps that run there, between what it receives and what it sends. */
-
 import { assert } from '../../platform/index.ts';
 import { keyByOf, nameSteps } from '../compiler/names.ts';
 import { type Edge, type Graph, type GraphNode, inputsOf, type SourceNode } from '../graph.ts';

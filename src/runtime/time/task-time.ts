@@ -9,9 +9,9 @@
  *   there) minus the out-of-orderness minus 1 ms. The task's is the minimum over partitions that
  *   are not idle, and never goes back.
  * - A partition without any record is idle from the start, unless another task has yet to tell
- *   whether there is something. Another one becomes idle when the task
- *   has caught up with all of its input and the partition has been silent for `idleAfterMs`. So a
- *   replay of input that is there never asks the clock. A record makes it active again.
+ *   whether there is something. Another one becomes idle when the task has caught up with all of
+ *   its input and the partition has been silent for `idleAfterMs`. So a replay of input that is
+ *   there never asks the clock. A record makes it active again.
  * - When every partition is caught up and silent for `quietAfterMs`, the watermark goes on with the
  *   time that has passed since the last record, as far as something is waiting for it. Time while
  *   the job was stopped does not count.
@@ -21,7 +21,6 @@
  * Plain state in, plain state out: `snapshot` is part of each checkpoint, `restore` brings it back
  * exactly.
  */
-
 import type { Mark, Silence, Told, ToldMark, ToldPlace } from '../stages/mark.ts';
 
 /** How one source treats time. */

@@ -1,5 +1,4 @@
 /** The sending half of a window behind an exchange: what it holds, and when it lets go of it. */
-
 import { beforeEach, describe, expect, test } from 'vitest';
 import { composite } from '../../../src/dsl/aggregates/composite.ts';
 import {
