@@ -1,6 +1,8 @@
 /** What all tasks of a job keep, together: read from their changelogs, which hold all of it. */
 import type { Broker } from '../../src/broker/index.ts';
-import { changelogReader } from '../../src/runtime/open-task.ts';
+import type { Job } from '../../src/runtime/index.ts';
+import { changelogOf, changelogReader } from '../../src/runtime/open-task.ts';
+import { formerLayoutOf } from '../../src/runtime/rescale/layouts.ts';
 import { decodeStoreRecord, joinPlace, parseChangeKey } from '../../src/state/index.ts';
 
 /** By the name of the store, and by the key, time and item of the entry. */
@@ -9,22 +11,16 @@ export type MergedState = Readonly<Record<string, Readonly<Record<string, string
 /** What a task keeps for itself. */
 const ownStores = ['task/time'];
 
-export function mergedState(broker: Broker, job: string): MergedState {
+export function mergedState(broker: Broker, { graph }: Job): MergedState {
   const state: Record<string, Record<string, string>> = {};
-  for (const topic of changelogsOf(broker, job)) {
-    for (const [name, entries] of storesIn(broker, topic)) {
+  for (const { name: task } of formerLayoutOf(graph, broker).tasks) {
+    for (const [name, entries] of storesIn(broker, changelogOf(task))) {
       const merged = state[name] ?? {};
-      for (const [id, value] of entries) merged[id] = joined(merged[id], value);
+      for (const [id, value] of entries) merged[id] = joined(name, merged[id], value);
       if (entries.size > 0) state[name] = merged;
     }
   }
   return state;
-}
-
-function changelogsOf(broker: Broker, job: string): string[] {
-  const names = broker.listTopics().map(({ name }) => name);
-  const isOfJob = (name: string) => name === `__${job}-0-changelog` || name.startsWith(`__${job}.`);
-  return names.filter((name) => name.endsWith('-changelog') && isOfJob(name));
 }
 
 function storesIn(broker: Broker, topic: string): Map<string, Map<string, string>> {
@@ -60,7 +56,9 @@ function apply(
   else entries?.set(id, Buffer.from(value).toString('latin1'));
 }
 
-/** What several tasks have must be the same for all, as what is broadcast is. */
-function joined(before: string | undefined, value: string): string {
-  return before === undefined || before === value ? value : `${before} but also ${value}`;
+/** What several tasks have must be the same for all, as what is broadcast is; or the latest time. */
+function joined(name: string, before: string | undefined, value: string): string {
+  if (before === undefined || before === value) return value;
+  if (name.endsWith('/window last end')) return `${Math.max(Number(before), Number(value))}`;
+  return `${before} but also ${value}`;
 }

@@ -105,7 +105,7 @@ export async function runShared(job: Job, input: SharedInput, how: SharedRun): P
     outputs: outputsOf(job, broker),
     late: late + lateOf(handle),
     failed: [...failedRecords].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)),
-    state: mergedState(broker, job.name),
+    state: mergedState(broker, shared),
     failures: log.failed,
   };
 }
@@ -163,6 +163,15 @@ export function writtenBy({ graph }: Job): string[] {
     return typeof otherwise === 'object' ? [otherwise.deadLetters] : [];
   });
   return [...new Set(names)];
+}
+
+/** With sources that are never silent: tasks wait to begin again while the clock goes on. */
+export function withoutSilence(of: Job): Job {
+  const never = { idleAfterMs: Number.POSITIVE_INFINITY, quietAfterMs: Number.POSITIVE_INFINITY };
+  const nodes = of.graph.nodes.map((node) =>
+    node.kind === 'source' ? { ...node, ...never } : node,
+  );
+  return { ...of, graph: { ...of.graph, nodes } };
 }
 
 export function outputsOf(job: Job, broker: Broker): Outcome['outputs'] {
