@@ -153,7 +153,8 @@ export class Journal {
     this.#requireUsable();
     const step = operations.some(isClaim) ? 'claim' : 'commit';
     let placed = this.#encode(operations);
-    if (this.#tail.position + this.#writer.length + rollBytes > this.#file.size) {
+    // More than once where the next one was made by a process that makes them smaller.
+    while (this.#tail.position + this.#writer.length + rollBytes > this.#file.size) {
       onEntry(this.#roll());
       placed = this.#encode(operations);
     }

@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { type EmbeddedBrokerOptions, openBroker } from '../../src/broker/index.ts';
+import { journalPath } from '../../src/broker/journal-file.ts';
 import { nodePlatform } from '../../src/platform/index.ts';
 import { appendOf, brokerContract, readAll } from '../contracts/broker.ts';
 
@@ -52,6 +53,26 @@ describe('a data directory', () => {
         expected.push(...values);
         await appendInSession(directory, values, expected);
       }
+    });
+  });
+});
+
+describe('a journal file', () => {
+  test('that another process made too small for an entry is passed over', async () => {
+    await inDirectory(async (directory) => {
+      const platform = nodePlatform();
+      const frugal = { journalFileBytes: 16 * 1024, durability: 'process' } as const;
+      const first = await openBroker(platform, directory, frugal);
+      await first.createTopic('t', { partitions: 1 });
+      for (let i = 0; i < 5; i++) await first.append([appendOf(t0, ['a'.repeat(2000)])]);
+      await vi.waitUntil(() => existsSync(journalPath(directory, 2))); // the first is half full
+      const second = await openBroker(platform, directory, { durability: 'process' });
+      await second.append([appendOf(t0, ['b'.repeat(50_000)])]);
+      await first.append([appendOf(t0, ['c'])]);
+      expect(readAll(first, t0).map((value) => value.at(-1))).toEqual([...'aaaaabc']);
+      await second.close();
+      await first.close();
+      await platform.background.close();
     });
   });
 });

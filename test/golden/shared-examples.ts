@@ -1,4 +1,4 @@
-/** The examples, with more input than they have themselves. */
+/** The golden pipelines, and the examples with more input than they have themselves. */
 import abandonedCarts from '../../examples/abandoned-carts.ts';
 import bestBid from '../../examples/best-bid.ts';
 import candles from '../../examples/candles.ts';
@@ -12,6 +12,9 @@ import { type Append, partitionOf, RecordBatchBuilder } from '../../src/broker/i
 import type { Job } from '../../src/runtime/index.ts';
 import { type Choose, seededChoices } from '../support/choices.ts';
 import type { SharedInput } from '../support/shared-job.ts';
+import { operators } from './operators-job.ts';
+import { appendsOf, inputPartitions, inputTopic, jobs, makeReadings } from './pipeline.ts';
+import { joins, tables } from './tables-and-joins-jobs.ts';
 
 export interface Example {
   readonly job: Job;
@@ -30,7 +33,7 @@ type Make = (choose: Choose, at: number) => Made;
 const partitions = 3;
 const noon = Date.UTC(2026, 0, 1, 12);
 
-export const examples: readonly Example[] = [
+const examples: readonly Example[] = [
   exampleOf(abandonedCarts, 600_000, (choose, at) => {
     const item = ['book', 'ice cream', 'lamp'][choose(3)];
     return of('choices', { cart: `cart ${choose(5)}`, item, count: choose(3), at });
@@ -71,6 +74,17 @@ export const examples: readonly Example[] = [
     return { topic: 'lines', key: `line ${choose(9)}`, value: words.join(' ') };
   }),
 ];
+
+const pipelines = [...jobs, operators, tables, joins].map((job) => ({
+  job,
+  input: {
+    topics: { [inputTopic]: inputPartitions },
+    appends: appendsOf(makeReadings(150, 7)),
+  },
+}));
+
+/** All jobs that have to give the same with any number of tasks. */
+export const sharedJobs: readonly Example[] = [...pipelines, ...examples];
 
 function of(topic: string, value: object): Made {
   return { topic, key: JSON.stringify(value).slice(0, 20), value };

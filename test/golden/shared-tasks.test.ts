@@ -7,24 +7,12 @@ import {
   expectSame,
   recordsIn,
   runShared,
-  type SharedInput,
   withoutSilence,
   writtenBy,
 } from '../support/shared-job.ts';
-import { operators } from './operators-job.ts';
-import { appendsOf, inputPartitions, inputTopic, jobs, makeReadings } from './pipeline.ts';
-import { examples } from './shared-examples.ts';
-import { joins, tables } from './tables-and-joins-jobs.ts';
+import { sharedJobs } from './shared-examples.ts';
 
-function inputOf(records: number): SharedInput {
-  return {
-    topics: { [inputTopic]: inputPartitions },
-    appends: appendsOf(makeReadings(records, 7)),
-  };
-}
-
-const pipelines = [...jobs, operators, tables, joins].map((job) => ({ job, input: inputOf(150) }));
-const all = [...pipelines, ...examples].map((of) => [of.job.name, of] as const);
+const all = sharedJobs.map((of) => [of.job.name, of] as const);
 
 /** Those that have state in the end; the windows of the others have fired. */
 const keeping = [

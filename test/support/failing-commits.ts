@@ -46,12 +46,17 @@ export function failingCommits(
       failureOf = next;
       index = 0;
     },
-    broker: new Proxy(broker, {
-      get(target, name) {
-        if (name === 'commit') return commit;
-        const member: unknown = Reflect.get(target, name, target);
-        return typeof member === 'function' ? member.bind(target) : member;
-      },
-    }),
+    broker: withCommit(broker, commit),
   };
+}
+
+/** The log, as whoever commits in another way sees it. */
+export function withCommit(broker: Broker, commit: Broker['commit']): Broker {
+  return new Proxy(broker, {
+    get(target, name) {
+      if (name === 'commit') return commit;
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
 }

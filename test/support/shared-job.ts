@@ -179,7 +179,7 @@ export function outputsOf(job: Job, broker: Broker): Outcome['outputs'] {
 }
 
 /** Of records without a key the order is that of their partition. */
-function byKey(broker: Broker, topic: string): Record<string, string[]> {
+export function byKey(broker: Broker, topic: string): Record<string, string[]> {
   const records: Record<string, string[]> = {};
   for (const { partition } of broker.describeTopic(topic)?.partitions ?? []) {
     for (const { key, text } of recordsOf(broker, topic, partition)) {
