@@ -21,6 +21,7 @@ export default mergeConfig(
         MILLRACE_MEMBERS: '20000',
         MILLRACE_CRASH_STRIDE: '1',
         MILLRACE_RESCALES: 'all',
+        MILLRACE_MOVES: '20',
       },
       testTimeout: 6 * hourMs,
     },

@@ -7,10 +7,10 @@
  * cut" in test/faults/broker-io.test.ts and "what another process wrote and died before it synced" in
  * test/faults/several-processes.test.ts. Other rules are broken in a copy of the sources with one line changed.
  */
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { changed, type Mutant, Mutants, proves } from '../support/mutants.ts';
 import type * as CrashRunner from './crash-runner.ts';
 import { type FaultKind, type Mutate, runWithoutFaults, violationOf } from './crash-runner.ts';
 
@@ -36,7 +36,7 @@ const lostSyncs: readonly LostSync[] = [
   { what: 'names of state directories', kind: 'directory', path: /\/state$/ },
 ];
 
-describe('a power cut shows that it is missing: the sync of', () => {
+describe.runIf(proves)('a power cut shows that it is missing: the sync of', () => {
   test.each(lostSyncs)('$what', async ({ kind, path }) => {
     const mutate: Mutate = (machine) => {
       machine.files.ignoreSync = (of, what) => what === kind && path.test(of);
@@ -47,36 +47,24 @@ describe('a power cut shows that it is missing: the sync of', () => {
   });
 });
 
-interface Mutant {
-  readonly rule: string;
+interface GoldenMutant extends Mutant {
   readonly faults: readonly FaultKind[];
   /** Tried before all others: found it once, and does as long as the steps of a run stay. */
   readonly firstSeed?: number;
-  /** Each `from` stands once in its file. */
-  readonly changes: readonly {
-    readonly file: string;
-    readonly from: string;
-    readonly to: string;
-  }[];
 }
 
-const headerSync = (writer: string) => ({
-  file: 'broker/journal-file.ts',
-  from: `    file.write(encodeHeader(header), 0);\n    file.sync();\n${writer}`,
-  to: `    file.write(encodeHeader(header), 0);\n${writer}`,
-});
+const headerSync = (writer: string) =>
+  [
+    'broker/journal-file.ts',
+    `    file.write(encodeHeader(header), 0);\n    file.sync();\n${writer}`,
+    `    file.write(encodeHeader(header), 0);\n${writer}`,
+  ] as const;
 
-const mutants: readonly Mutant[] = [
+const mutants: readonly GoldenMutant[] = [
   {
     rule: 'an entry is durable before it is acknowledged',
     faults: ['power cut'],
-    changes: [
-      {
-        file: 'broker/journal.ts',
-        from: '.written`);\n    this.#sync();\n',
-        to: '.written`);\n',
-      },
-    ],
+    changes: [['broker/journal.ts', '.written`);\n    this.#sync();\n', '.written`);\n']],
   },
   {
     rule: 'a journal file made at once is durable before its name',
@@ -93,26 +81,22 @@ const mutants: readonly Mutant[] = [
     rule: 'only the newest incarnation commits',
     faults: ['zombie'],
     changes: [
-      {
-        file: 'broker/requests.ts',
-        from: 'if (task === undefined || task.incarnation !== commit.incarnation) {',
-        to: 'if (task === undefined) {',
-      },
-      {
-        file: 'broker/requests.ts',
-        from: 'if (commit.epoch !== task.epoch + 1) {',
-        to: 'if (false) {',
-      },
-      {
-        file: 'broker/catalogue.ts',
-        from: 'assert(task?.incarnation === operation.incarnation,',
-        to: 'assert(task !== undefined,',
-      },
-      {
-        file: 'broker/catalogue.ts',
-        from: 'assert(operation.epoch === task.epoch + 1,',
-        to: 'assert(task.epoch >= 0,',
-      },
+      [
+        'broker/requests.ts',
+        'if (task === undefined || task.incarnation !== commit.incarnation) {',
+        'if (task === undefined) {',
+      ],
+      ['broker/requests.ts', 'if (commit.epoch !== task.epoch + 1) {', 'if (false) {'],
+      [
+        'broker/catalogue.ts',
+        'assert(task?.incarnation === operation.incarnation,',
+        'assert(task !== undefined,',
+      ],
+      [
+        'broker/catalogue.ts',
+        'assert(operation.epoch === task.epoch + 1,',
+        'assert(task.epoch >= 0,',
+      ],
     ],
   },
   {
@@ -120,22 +104,18 @@ const mutants: readonly Mutant[] = [
     faults: ['torn write', 'power cut'],
     firstSeed: 41,
     changes: [
-      {
-        file: 'broker/entry-codec.ts',
-        from: 'if (crc32c(view, 8, length) !== checksum) return undefined;',
-        to: '',
-      },
+      ['broker/entry-codec.ts', 'if (crc32c(view, 8, length) !== checksum) return undefined;', ''],
     ],
   },
   {
     rule: 'the mark comes after its entry',
     faults: ['kill'],
     changes: [
-      {
-        file: 'broker/journal.ts',
-        from: '    this.#file.file.write(bytes, position);\n',
-        to: '    mark.write(sequence, journal);\n    this.#file.file.write(bytes, position);\n',
-      },
+      [
+        'broker/journal.ts',
+        '    this.#file.file.write(bytes, position);\n',
+        '    mark.write(sequence, journal);\n    this.#file.file.write(bytes, position);\n',
+      ],
     ],
   },
   {
@@ -143,77 +123,69 @@ const mutants: readonly Mutant[] = [
     faults: ['kill'],
     firstSeed: 63,
     changes: [
-      {
-        file: 'broker/committer.ts',
-        from: '    const group = this.#gather();\n',
-        to:
-          '    const group = this.#gather();\n' +
+      [
+        'broker/committer.ts',
+        '    const group = this.#gather();\n',
+        '    const group = this.#gather();\n' +
           '    for (const { waiting, answer } of group.planned) waiting.resolve(answer);\n',
-      },
+      ],
     ],
   },
   {
     rule: 'a large append is durable before the entry that names it',
     faults: ['power cut'],
-    changes: [{ file: 'broker/embedded-store.ts', from: '      this.#large.sync();\n', to: '' }],
+    changes: [['broker/embedded-store.ts', '      this.#large.sync();\n', '']],
   },
   {
     rule: 'a sorted file goes only after the catalogue is saved',
     faults: ['kill'],
     firstSeed: 49,
     changes: [
-      {
-        file: 'broker/housekeeper.ts',
-        from: '      await this.#saveCatalogue();\n      await this.#removeFiles();',
-        to: '      await this.#removeFiles();\n      await this.#saveCatalogue();',
-      },
+      [
+        'broker/housekeeper.ts',
+        '      await this.#saveCatalogue();\n      await this.#removeFiles();',
+        '      await this.#removeFiles();\n      await this.#saveCatalogue();',
+      ],
     ],
   },
   {
     rule: 'positions and outputs are one entry',
     faults: ['kill'],
     changes: [
-      {
-        file: 'broker/requests.ts',
-        from: "{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions },",
-        to: "{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions: [] },",
-      },
+      [
+        'broker/requests.ts',
+        "{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions },",
+        "{ kind: 'commit', task: name, incarnation, epoch, clockMs, positions: [] },",
+      ],
     ],
   },
   {
     rule: 'only what is committed is folded',
     faults: ['kill'],
     changes: [
-      {
-        file: 'runtime/folding.ts',
-        from: '      from: this.#folded,\n      through,',
-        to: '      from: this.#folded,\n      through: through + 3,',
-      },
+      [
+        'runtime/folding.ts',
+        '      from: this.#folded,\n      through,',
+        '      from: this.#folded,\n      through: through + 3,',
+      ],
     ],
   },
   {
     rule: 'the watermark is restored',
     faults: ['kill'],
     changes: [
-      {
-        file: 'runtime/assemble-task.ts',
-        from: 'if (snapshot !== undefined) time.restore(snapshot);',
-        to: '',
-      },
+      ['runtime/assemble-task.ts', 'if (snapshot !== undefined) time.restore(snapshot);', ''],
     ],
   },
 ];
 
-describe('a fault shows that it is broken: the rule that', () => {
-  const root = join(import.meta.dirname, '../../.mutants');
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
+const copies = new Mutants('golden', ['test/golden']);
 
-  test.each(mutants)('$rule', async ({ rule, faults, firstSeed, changes }) => {
-    const directory = join(root, rule.replaceAll(' ', '-'));
-    copySources(directory);
-    for (const { file, from, to } of changes) change(join(directory, 'src', file), from, to);
+describe('a fault shows that it is broken: the rule that', () => {
+  test.each(mutants)('$rule', async ({ faults, firstSeed, ...mutant }) => {
+    if (!proves) return void changed(mutant);
     const runner: typeof CrashRunner = await import(
-      pathToFileURL(join(directory, 'test/golden/crash-runner.ts')).href
+      pathToFileURL(join(copies.make(mutant), 'test/golden/crash-runner.ts')).href
     );
     const intact = await runWithoutFaults();
     const seeds = await seedsUntilViolation(
@@ -225,22 +197,6 @@ describe('a fault shows that it is broken: the rule that', () => {
     expect(seeds).toBeLessThan(seedsMax);
   });
 });
-
-function copySources(directory: string): void {
-  const project = join(import.meta.dirname, '../..');
-  for (const folder of ['src', 'test/support', 'test/golden']) {
-    cpSync(join(project, folder), join(directory, folder), { recursive: true });
-  }
-}
-
-function change(path: string, from: string, to: string): void {
-  const text = readFileSync(path, 'utf8');
-  expect(text.split(from), `${path} holds once: ${from}`).toHaveLength(2);
-  writeFileSync(
-    path,
-    text.replace(from, () => to),
-  );
-}
 
 /** How many seeds it takes until a fault shows what was mutated: `seedsMax` where none does. */
 async function seedsUntilViolation(

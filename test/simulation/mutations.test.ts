@@ -2,22 +2,14 @@
  * Mutation proof: each rule that keeps a shared job right is broken once, in a copy of the sources,
  * and a simulation must notice. How many seeds that took is in docs/architecture.md.
  */
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { changed, type Mutant, Mutants, proves } from '../support/mutants.ts';
 import type * as Simulation from './simulation.ts';
 import { simulate as simulateIntact } from './simulation.ts';
 
 const seedsMax = 300;
-/** For docs/architecture.md. */
-const showsSeeds = process.env.MILLRACE_SHOW_SEEDS !== undefined;
-
-interface Mutant {
-  readonly rule: string;
-  /** Each `from` stands once in its file. */
-  readonly changes: readonly (readonly [file: string, from: string, to: string])[];
-}
 
 const mutants: readonly Mutant[] = [
   {
@@ -119,19 +111,16 @@ const mutants: readonly Mutant[] = [
   },
 ];
 
-describe('a simulation shows that it is broken: the rule that', () => {
-  const root = join(import.meta.dirname, '../../.mutants/simulation');
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
+const copies = new Mutants('simulation', ['test/simulation']);
 
-  test.each(mutants)('$rule', { timeout: 600_000 }, async ({ rule, changes }) => {
-    const directory = join(root, rule.replaceAll(' ', '-'));
-    copySources(directory);
-    for (const [file, from, to] of changes) change(join(directory, 'src', file), from, to);
+describe('a simulation shows that it is broken: the rule that', () => {
+  test.each(mutants)('$rule', async (mutant) => {
+    if (!proves) return void changed(mutant);
     const { simulate }: typeof Simulation = await import(
-      pathToFileURL(join(directory, 'test/simulation/simulation.ts')).href
+      pathToFileURL(join(copies.make(mutant), 'test/simulation/simulation.ts')).href
     );
     const seeds = await seedsUntilFound(simulate);
-    if (showsSeeds) process.stderr.write(`${rule}: ${seeds}\n`);
+    process.stderr.write(`${mutant.rule}: ${seeds}\n`);
     expect(seeds).toBeLessThanOrEqual(seedsMax);
   });
 });
@@ -141,25 +130,8 @@ async function seedsUntilFound(simulate: (typeof Simulation)['simulate']): Promi
   for (let seed = 1; seed <= seedsMax; seed++) {
     const { wrong } = await simulate(seed);
     if (wrong.length === 0) continue;
-    if (showsSeeds) process.stderr.write(`${wrong[0]?.slice(0, 200)}\n`);
     expect((await simulateIntact(seed)).wrong).toEqual([]);
     return seed;
   }
   return seedsMax + 1;
-}
-
-function copySources(directory: string): void {
-  const project = join(import.meta.dirname, '../..');
-  for (const folder of ['src', 'test/support', 'test/simulation']) {
-    cpSync(join(project, folder), join(directory, folder), { recursive: true });
-  }
-}
-
-function change(path: string, from: string, to: string): void {
-  const text = readFileSync(path, 'utf8');
-  expect(text.split(from), `${path} holds once: ${from}`).toHaveLength(2);
-  writeFileSync(
-    path,
-    text.replace(from, () => to),
-  );
 }
