@@ -13,7 +13,13 @@ import {
   taskNameOf,
   tasksOf,
 } from '../stages/job-tasks.ts';
-import { isOfSeveral, type RecordedLayout, recordedLayout, recordOf } from '../stages/layout.ts';
+import {
+  isForTopics,
+  isOfSeveral,
+  type RecordedLayout,
+  recordedLayout,
+  recordOf,
+} from '../stages/layout.ts';
 import { planStages } from '../stages/plan.ts';
 
 export interface NamedTask {
@@ -80,13 +86,14 @@ export function tasksIn(
   );
 }
 
-/** Undefined where the job's steps, or what lies between them, are others now. */
+/** Undefined where the job's topics, its steps, or what lies between them, are others now. */
 function jobAsItWas(graph: Graph, broker: Broker, recorded: RecordedLayout): JobTasks | undefined {
   const shared = isShared(planStages(graph)) ? graph : { ...graph, parallelism: 2 };
   const job = planned(() => tasksOf(shared, recorded));
   if (job === undefined) return undefined;
-  const { steps } = recordOf(shared, job.plan, recorded);
+  const { steps } = recordOf(shared, job.plan, recorded, broker);
   if (JSON.stringify(steps) !== JSON.stringify(recorded.steps)) return undefined;
+  if (!isForTopics(graph, recorded, broker)) return undefined;
   const isThere = exchangesOf(job.plan).every(({ topic, from, to }) => {
     const partitions = (recorded.tasks[from] ?? 1) * (recorded.tasks[to] ?? 1);
     const described = broker.describeTopic(topic);
@@ -122,7 +129,7 @@ export function newLayoutOf(
   const asked = firstLayout(graph, broker).tasks;
   if (!isShared(plan)) {
     if (tasks !== undefined && tasks !== 1) throw needsParallelism(job, tasks);
-    const record = recordOf(graph, plan, { generation, tasks: [1] });
+    const record = recordOf(graph, plan, { generation, tasks: [1] }, broker);
     const stages = [{ graph, tasks: [taskNameOf(job)] }];
     return { record, job: undefined, stages };
   }
@@ -131,7 +138,7 @@ export function newLayoutOf(
     stage === 0 ? Math.min(tasks ?? of, readable) : (tasks ?? of),
   );
   const shared = tasksOf(graph, { generation, tasks: wanted });
-  const record = recordOf(graph, plan, shared.layout);
+  const record = recordOf(graph, plan, shared.layout, broker);
   const stages = shared.plan.stages.map((stage) => {
     const own = shared.all.filter((task) => task.stage.index === stage.index);
     return { graph: stage.graph, tasks: own.map(({ name }) => name) };
@@ -146,7 +153,7 @@ export function isSameLayout(
   { record, job }: NewLayout,
 ): boolean {
   if (!isOfSeveral(former.layout) && job === undefined) return true;
-  const what = (of: RecordedLayout) => JSON.stringify([of.tasks, of.asked, of.steps]);
+  const what = (of: RecordedLayout) => JSON.stringify([of.tasks, of.asked, of.steps, of.topics]);
   return recorded !== undefined && what(recorded) === what(record);
 }
 

@@ -29,6 +29,7 @@ import {
 } from '../../platform/index.ts';
 import { checkGraph } from '../compiler/check.ts';
 import type { Graph } from '../graph.ts';
+import { prepareTopics } from '../open-task.ts';
 import { type Job, settingsOf } from '../run.ts';
 import {
   layoutTaskOf,
@@ -167,6 +168,7 @@ class Rescale {
     const leftovers = { ...this.#parts, job: graph.job };
     await removeUnfinished(leftovers, layout.generation);
     await removeFormer(leftovers);
+    await prepareTopics(graph, broker);
     const to = newLayoutOf(graph, broker, layout.generation + 1, tasks);
     platform.failpoint('rescale.claimed');
     await this.#settle();

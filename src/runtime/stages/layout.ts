@@ -13,7 +13,7 @@ import {
 import { isMillraceError, MillraceError } from '../../platform/index.ts';
 import { nameSteps } from '../compiler/names.ts';
 import type { Graph } from '../graph.ts';
-import { firstLayout, isShared, type Layout, taskNameOf } from './job-tasks.ts';
+import { firstLayout, isShared, type Layout, partitionsRead, taskNameOf } from './job-tasks.ts';
 import { type JobPlan, planStages } from './plan.ts';
 
 /** A layout, and what the job was like that asked for it. */
@@ -22,6 +22,11 @@ export interface RecordedLayout extends Layout {
   readonly asked: readonly number[];
   /** The steps that keep state, by stage. */
   readonly steps: readonly (readonly string[])[];
+  /**
+   * The topics that it reads, with their partitions: tasks share them out by their order. Undefined
+   * in layouts that were recorded before this was.
+   */
+  readonly topics?: readonly string[];
 }
 
 export function layoutTopicOf(job: string): string {
@@ -46,7 +51,10 @@ export async function layoutFor(graph: Graph, broker: Broker): Promise<Layout | 
     await tryToWriteFirst(graph, plan, broker);
     recorded = recordedLayout(job, broker);
   }
-  if (isShared(plan) || isOfSeveral(recorded)) requireLikeness(graph, plan, recorded);
+  if (isShared(plan) || isOfSeveral(recorded)) {
+    requireLikeness(graph, plan, recorded);
+    requireTopics(graph, recorded, broker);
+  }
   return isShared(plan) ? recorded : undefined;
 }
 
@@ -138,9 +146,34 @@ export async function writeLayout(
 }
 
 /** How a layout is recorded for a job as it is now. */
-export function recordOf(graph: Graph, plan: JobPlan, layout: Layout): RecordedLayout {
+export function recordOf(
+  graph: Graph,
+  plan: JobPlan,
+  layout: Layout,
+  broker: Pick<Broker, 'describeTopic'>,
+): RecordedLayout {
   const { generation, tasks } = layout;
-  return { generation, tasks, ...whatAsks(graph, plan) };
+  return { generation, tasks, ...whatAsks(graph, plan), topics: topicsRead(graph, broker) };
+}
+
+/** Such as `orders (4 partitions)`. */
+function topicsRead(graph: Graph, broker: Pick<Broker, 'describeTopic'>): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { topic } of partitionsRead(graph, broker)) {
+    counts.set(topic, (counts.get(topic) ?? 0) + 1);
+  }
+  return [...counts].map(
+    ([topic, count]) => `${topic} (${count} partition${count > 1 ? 's' : ''})`,
+  );
+}
+
+/** Whether a layout that was recorded is for the topics that the job reads now. */
+export function isForTopics(
+  graph: Graph,
+  { topics }: Pick<RecordedLayout, 'topics'>,
+  broker: Pick<Broker, 'describeTopic'>,
+): boolean {
+  return topics === undefined || topics.join() === topicsRead(graph, broker).join();
 }
 
 function whatAsks(graph: Graph, { stages }: JobPlan): Pick<RecordedLayout, 'asked' | 'steps'> {
@@ -167,7 +200,7 @@ async function writeFirst(graph: Graph, plan: JobPlan, broker: Broker): Promise<
   if (broker.describeTopic(topic) === undefined) await makeLayoutTopic(broker, topic);
   const claim = await broker.claim(layoutTaskOf(job), { takeOver: true });
   if (recordedLayout(job, broker) === undefined) {
-    const layout = recordOf(graph, plan, firstLayout(graph, broker));
+    const layout = recordOf(graph, plan, firstLayout(graph, broker), broker);
     await writeLayout(broker, job, claim, layout, claim.clockMs);
   }
   await broker.release(claim);
@@ -192,6 +225,17 @@ function requireLikeness(graph: Graph, plan: JobPlan, recorded: RecordedLayout):
     `Job "${graph.job}" ran with ${inWords(asked)}` +
       `${isMoved ? ', its steps in other stages' : ''}, and asks for ${inWords(now.asked)} ` +
       'now. Move its state: millrace rescale FILE; or change the job back.',
+  );
+}
+
+/** Partitions would go to tasks that do not know how far they have been read. */
+function requireTopics(graph: Graph, recorded: RecordedLayout, broker: Broker): void {
+  if (isForTopics(graph, recorded, broker)) return;
+  throw new MillraceError(
+    'STATE_MISMATCH',
+    `Job "${graph.job}" read ${recorded.topics?.join(', ')}, and reads ` +
+      `${topicsRead(graph, broker).join(', ')} now: its tasks share that out otherwise. Move it: ` +
+      'millrace rescale FILE; or change the job back.',
   );
 }
 

@@ -129,3 +129,33 @@ test('calls that wait for answers are asked, and none is lost', async () => {
   expect(found).toHaveLength(36);
   expect(found).toContain('"who-1" {"n":12} 1 []');
 });
+
+test('a topic that is new moves partitions, so the job is rescaled first, and reads nothing twice', async () => {
+  const directory = temporaryDirectory();
+  const another = topic('another', { key: string(), value: json<Cup>() });
+  const both = job(
+    'counting',
+    ({ from }) => {
+      from(cups, { quietAfter: 'off' })
+        .union(from(another, { quietAfter: 'off' }))
+        .keyBy((cup) => cup.who)
+        .aggregate({ n: count() }, { name: 'count' })
+        .to(counts);
+    },
+    { parallelism: 2 },
+  );
+  await drink(directory, counting({ parallelism: 2 }), prices);
+  await expect(rescale(both, { data: directory })).rejects.toMatchObject({ code: 'TOPIC_MISSING' });
+  const log = await openLog(directory, { durability: 'process' });
+  await log.createTopic(another, 1);
+  await log.send(another, { key: 'a', value: { who: 'who-0', price: 1 }, timestamp: 1 });
+  await log.close();
+  await expect(drink(directory, both, [])).rejects.toThrow(
+    'Job "counting" read cups (2 partitions), and reads another (1 partition), cups (2 ' +
+      'partitions) now: its tasks share that out otherwise. Move it: millrace rescale FILE',
+  );
+  expect(await rescale(both, { data: directory })).toMatchObject({ isMoved: true });
+  const found = await drink(directory, both, []);
+  expect(found.counts).toHaveLength(13);
+  expect(found.counts.filter((record) => record.includes('"n":5'))).toHaveLength(1);
+});
