@@ -4,6 +4,7 @@ import bestBid from '../../examples/best-bid.ts';
 import candles from '../../examples/candles.ts';
 import cardLimits from '../../examples/card-limits.ts';
 import inEuro from '../../examples/dead-letters.ts';
+import enrichOrders from '../../examples/enrich-orders.ts';
 import flightDelays from '../../examples/flight-delays.ts';
 import inactiveUsers from '../../examples/inactive-users.ts';
 import openOrders from '../../examples/open-orders.ts';
@@ -74,6 +75,12 @@ const examples: readonly Example[] = [
     return { topic: 'lines', key: `line ${choose(9)}`, value: words.join(' ') };
   }),
 ];
+
+/** It asks a service: whoever runs it has a `fetch` that answers. */
+export const asking: Example = exampleOf(enrichOrders, 1000, (choose, at) => {
+  const order = { postcode: ['53111', '00118', '99999', '10115'][choose(4)], at };
+  return { topic: 'orders', key: `order ${choose(20)}`, value: order };
+});
 
 const pipelines = [...jobs, operators, tables, joins].map((job) => ({
   job,

@@ -2,7 +2,7 @@
  * The golden pipelines and the examples give with any number of tasks what they give with one: with
  * the input there at once record for record, and so they do where tasks fail and begin again.
  */
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   expectSame,
   recordsIn,
@@ -10,7 +10,7 @@ import {
   withoutSilence,
   writtenBy,
 } from '../support/shared-job.ts';
-import { sharedJobs } from './shared-examples.ts';
+import { asking, sharedJobs } from './shared-examples.ts';
 
 const all = sharedJobs.map((of) => [of.job.name, of] as const);
 
@@ -49,5 +49,26 @@ describe('where tasks fail and begin again, there is the same of', () => {
       failures += outcome.failures;
     }
     expect(failures).toBeGreaterThan(0);
+  });
+});
+
+describe('a job that asks outside', () => {
+  beforeEach(() => {
+    vi.stubGlobal('fetch', async (url: string) => {
+      const isKnown = !url.endsWith('99999');
+      return { ok: isKnown, text: async () => `the city of ${url.slice(-5)}` };
+    });
+  });
+  afterEach(() => void vi.unstubAllGlobals());
+
+  test('gives each key the same with any number of tasks, and where tasks fail', async () => {
+    const { job, input } = asking;
+    const { outputs } = await runShared(job, input, { tasks: 1 });
+    expect(Object.values(outputs).map((of) => Object.keys(of).length > 10)).toEqual([true, true]);
+    const failing = { seed: 3, every: 8, most: 6 };
+    for (const tasks of [2, 3, 8]) {
+      expect(await runShared(job, input, { tasks })).toMatchObject({ outputs });
+      expect(await runShared(job, input, { tasks, failing })).toMatchObject({ outputs });
+    }
   });
 });
