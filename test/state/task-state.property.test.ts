@@ -5,7 +5,7 @@
  * memory may be short. A record makes several changes together; where it is undone it leaves nothing,
  * in memory or in the changelog. An older copy of the file, put in its place, is refused, or the log has all
  * that it lacks; a log that is older than the file is refused. MILLRACE_STATE_RUNS says how many
- * runs (default 400).
+ * runs (default 250).
  *
  * The rules taken out one at a time, below, show that the model would notice.
  */
@@ -146,7 +146,7 @@ function holdsWhatAMapHolds(numRuns: number, endOnFailure = false): void {
   );
 }
 
-const runs = Number(process.env.MILLRACE_STATE_RUNS ?? 400);
+const runs = Number(process.env.MILLRACE_STATE_RUNS ?? 250);
 
 test(`stores hold what a Map holds, in ${runs} runs`, () => {
   holdsWhatAMapHolds(runs);

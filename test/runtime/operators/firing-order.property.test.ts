@@ -209,7 +209,7 @@ test('nor on crashes between two firings', async () => {
         expect(await outputsOf(order, inJumps(all, to), mode), mode.name).toEqual(expected);
       }
     }),
-    { numRuns: scriptsTried(15) },
+    { numRuns: scriptsTried(8) },
   );
 });
 

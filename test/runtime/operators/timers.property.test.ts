@@ -141,7 +141,7 @@ test('event-time timers are those of the model', async () => {
       const outputs = await sameInEveryMode(jobOf('event'), script, options);
       expect(valuesOf(outputs, 'happened')).toEqual(eventModel(script));
     }),
-    { numRuns: scriptsTried(30) },
+    { numRuns: scriptsTried(20) },
   );
 });
 
@@ -162,6 +162,6 @@ test('processing-time timers are those of the model', async () => {
       const outputs = await sameInEveryMode(jobOf('processing'), script, { modes });
       expect(valuesOf(outputs, 'happened')).toEqual(processingModel(script));
     }),
-    { numRuns: scriptsTried(30) },
+    { numRuns: scriptsTried(20) },
   );
 });
