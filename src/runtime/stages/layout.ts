@@ -3,6 +3,7 @@
  * when the job runs for the first time, and when it is rescaled; whoever writes it has claimed
  * `<job>/layout`, so of two at once one is fenced and looks again.
  */
+import { isDeepStrictEqual } from 'node:util';
 import {
   type Batches,
   type Broker,
@@ -26,8 +27,11 @@ export interface RecordedLayout extends Layout {
    * The topics that it reads, with their partitions: tasks share them out by their order. Undefined
    * in layouts that were recorded before this was.
    */
-  readonly topics?: readonly string[];
+  readonly topics?: TopicsRead;
 }
+
+/** How many partitions each has. */
+type TopicsRead = Readonly<Record<string, number>>;
 
 export function layoutTopicOf(job: string): string {
   return `__${job}-layout`;
@@ -156,15 +160,10 @@ export function recordOf(
   return { generation, tasks, ...whatAsks(graph, plan), topics: topicsRead(graph, broker) };
 }
 
-/** Such as `orders (4 partitions)`. */
-function topicsRead(graph: Graph, broker: Pick<Broker, 'describeTopic'>): readonly string[] {
-  const counts = new Map<string, number>();
-  for (const { topic } of partitionsRead(graph, broker)) {
-    counts.set(topic, (counts.get(topic) ?? 0) + 1);
-  }
-  return [...counts].map(
-    ([topic, count]) => `${topic} (${count} partition${count > 1 ? 's' : ''})`,
-  );
+function topicsRead(graph: Graph, broker: Pick<Broker, 'describeTopic'>): TopicsRead {
+  const topics: Record<string, number> = {};
+  for (const { topic } of partitionsRead(graph, broker)) topics[topic] = (topics[topic] ?? 0) + 1;
+  return topics;
 }
 
 /** Whether a layout that was recorded is for the topics that the job reads now. */
@@ -173,7 +172,7 @@ export function isForTopics(
   { topics }: Pick<RecordedLayout, 'topics'>,
   broker: Pick<Broker, 'describeTopic'>,
 ): boolean {
-  return topics === undefined || topics.join() === topicsRead(graph, broker).join();
+  return topics === undefined || isDeepStrictEqual(topics, topicsRead(graph, broker));
 }
 
 function whatAsks(graph: Graph, { stages }: JobPlan): Pick<RecordedLayout, 'asked' | 'steps'> {
@@ -233,10 +232,17 @@ function requireTopics(graph: Graph, recorded: RecordedLayout, broker: Broker): 
   if (isForTopics(graph, recorded, broker)) return;
   throw new MillraceError(
     'STATE_MISMATCH',
-    `Job "${graph.job}" read ${recorded.topics?.join(', ')}, and reads ` +
-      `${topicsRead(graph, broker).join(', ')} now: its tasks share that out otherwise. Move it: ` +
+    `Job "${graph.job}" read ${named(recorded.topics ?? {})}, and reads ` +
+      `${named(topicsRead(graph, broker))} now: its tasks share that out otherwise. Move it: ` +
       'millrace rescale FILE; or change the job back.',
   );
+}
+
+/** Such as `orders (4 partitions)`. */
+function named(topics: TopicsRead): string {
+  return Object.entries(topics)
+    .map(([topic, count]) => `${topic} (${count} partition${count > 1 ? 's' : ''})`)
+    .join(', ');
 }
 
 /** `parallelism 4`, or that of each stage. */
