@@ -1,8 +1,8 @@
 /**
  * The golden pipelines and the examples, moved in the middle of their input: two other processes
- * take a part of the tasks, the first one is killed, the job is rescaled, and rescaled again. The results
- * of each key are those of one task that nobody disturbs, in their order; so is the state in the
- * end, and so is what a replay writes.
+ * take a part of the tasks, the first one is killed, the job is rescaled, and rescaled again. The
+ * results of each key are those of one task that nobody disturbs, in their order; so is the state
+ * in the end, and so is what a replay writes.
  */
 import { describe, expect, test } from 'vitest';
 import { type Broker, openBroker } from '../../src/broker/index.ts';
@@ -17,7 +17,7 @@ import { type Example, sharedJobs } from './shared-examples.ts';
 
 const directory = '/data';
 
-/** How long the first process runs alone. */
+/** In each the first process runs alone for another while. */
 const seeds = Number(process.env.MILLRACE_MOVES ?? 1);
 
 /** So that there is input left when a job is disturbed. */

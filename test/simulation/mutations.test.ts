@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { changed, type Mutant, Mutants, proves } from '../support/mutants.ts';
+import { changed, type Mutant, Mutants, proves, unfenced } from '../support/mutants.ts';
 import type * as Simulation from './simulation.ts';
 import { simulate as simulateIntact } from './simulation.ts';
 
@@ -14,24 +14,7 @@ const seedsMax = 300;
 const mutants: readonly Mutant[] = [
   {
     rule: 'only the newest incarnation commits',
-    changes: [
-      [
-        'broker/requests.ts',
-        'if (task === undefined || task.incarnation !== commit.incarnation) {',
-        'if (task === undefined) {',
-      ],
-      ['broker/requests.ts', 'if (commit.epoch !== task.epoch + 1) {', 'if (false) {'],
-      [
-        'broker/catalogue.ts',
-        'assert(task?.incarnation === operation.incarnation,',
-        'assert(task !== undefined,',
-      ],
-      [
-        'broker/catalogue.ts',
-        'assert(operation.epoch === task.epoch + 1,',
-        'assert(task.epoch >= 0,',
-      ],
-    ],
+    changes: unfenced,
   },
   {
     rule: 'a task has its watermark again',

@@ -14,6 +14,22 @@ export interface Mutant {
   readonly changes: readonly (readonly [file: string, from: string, to: string])[];
 }
 
+/** Whoever has held a task once goes on to commit for it. */
+export const unfenced: Mutant['changes'] = [
+  [
+    'broker/requests.ts',
+    'if (task === undefined || task.incarnation !== commit.incarnation) {',
+    'if (task === undefined) {',
+  ],
+  ['broker/requests.ts', 'if (commit.epoch !== task.epoch + 1) {', 'if (false) {'],
+  [
+    'broker/catalogue.ts',
+    'assert(task?.incarnation === operation.incarnation,',
+    'assert(task !== undefined,',
+  ],
+  ['broker/catalogue.ts', 'assert(operation.epoch === task.epoch + 1,', 'assert(task.epoch >= 0,'],
+];
+
 /** Whether tests have to notice. */
 export const proves = process.env.MILLRACE_MUTATIONS === 'proved';
 
